@@ -28,3 +28,9 @@ const char *hm_order_state_name(uint64_t state);
 int hm_stmt_sign(const struct hm_key *k, const char *domain, struct hm_slice payload, struct hm_buf *out) HM_CHECK;
 /* 0: signed by pub for this domain, *ret_payload points into stmt. -EKEYREJECTED, -EBADMSG. */
 int hm_stmt_verify(const uint8_t pub[HM_PUBKEY_BYTES], const char *domain, struct hm_slice stmt, struct hm_slice *ret_payload) HM_CHECK;
+/* First 8 bytes, little endian, of SHA-256 of the public key. */
+uint64_t hm_stmt_key_id(const uint8_t pub[HM_PUBKEY_BYTES]);
+/* Decode an ORDER payload and check everything that needs no state: kind, lengths, life span.
+ * Owns:    slices point into payload.
+ * Errors:  -EBADMSG whatever is wrong. Threads: reentrant. Used by the signer and by monitor. */
+int hm_order_check(struct hm_slice payload, struct hm_msg_order *ret_order) HM_CHECK;

@@ -1,0 +1,6 @@
+/* The agent's table of requests between its own processes: structs and descriptors. */
+#pragma once
+#include "wire/message.h"
+#define HM_MSG_DEF "agent/messages.def"
+#include "wire/message_structs.h"
+#undef HM_MSG_DEF
