@@ -9,6 +9,8 @@
 #define HM_SIG_MAX_BYTES 72
 
 void hm_sha256(struct hm_slice data, uint8_t ret[HM_SHA256_BYTES]);
+/* The hash of several runs of bytes, one after the other. */
+void hm_sha256_parts(const struct hm_slice *parts, size_t n, uint8_t ret[HM_SHA256_BYTES]);
 struct hm_sha256; /* streaming */
 struct hm_sha256 *hm_sha256_new(void);
 void hm_sha256_add(struct hm_sha256 *h, struct hm_slice data);

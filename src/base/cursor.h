@@ -11,7 +11,7 @@ struct hm_cursor {
 
 static inline struct hm_cursor hm_cursor(struct hm_slice s)
 {
-    return (struct hm_cursor){s.p, s.p + s.len, 0};
+    return (struct hm_cursor){s.p, s.len ? s.p + s.len : s.p, 0};
 }
 size_t hm_cursor_left(const struct hm_cursor *c);
 uint8_t hm_cursor_u8(struct hm_cursor *c);

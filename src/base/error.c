@@ -1,0 +1,36 @@
+/* Fills struct hm_error. Owns nothing; knows no caller. */
+#include "base/error.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+static int fill(struct hm_error *err, int code, uint32_t line, uint32_t column, const char *fmt,
+                va_list ap)
+{
+    if (!err)
+        return code;
+    err->code = code;
+    err->line = line;
+    err->column = column;
+    vsnprintf(err->text, sizeof err->text, fmt, ap);
+    return code;
+}
+
+int hm_fail(struct hm_error *err, int code, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    fill(err, code, 0, 0, fmt, ap);
+    va_end(ap);
+    return code;
+}
+
+int hm_fail_at(struct hm_error *err, int code, uint32_t line, uint32_t column, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    fill(err, code, line, column, fmt, ap);
+    va_end(ap);
+    return code;
+}
