@@ -3,6 +3,7 @@
  * Threads: plain data, no locks. */
 #pragma once
 #include "base/buf.h"
+#include "base/cursor.h"
 #include "base/error.h"
 #include "base/slice.h"
 
@@ -106,9 +107,12 @@ static inline struct hm_slice hm_event_str(const struct hm_event *e, enum hm_fie
 
 /* Append the canonical bytes (no length prefix, envelope fields left out). Errors stick in out. */
 void hm_event_encode(const struct hm_event *e, struct hm_buf *out);
-/* Decode; strings point into data. Refuses whatever would not re-encode to itself: -EBADMSG.
- * Threads: reentrant. */
+/* Decode; strings point into data. Refuses whatever would not re-encode to itself, envelope fields
+ * included: -EBADMSG, and ret_e is empty then. Threads: reentrant. */
 int hm_event_decode(struct hm_slice data, struct hm_event *ret_e) HM_CHECK;
+/* Lists of events (EVENTS fields, batches): each event after its length as a varint. */
+void hm_event_pack(const struct hm_event *e, struct hm_buf *out);
+int hm_event_unpack(struct hm_cursor *c, struct hm_event *ret_e) HM_CHECK;
 
 /* --- names.c -------------------------------------------------------------------------------- */
 /* -1 when unknown. Sigma names are matched exactly, as the specification says. */
