@@ -1,0 +1,106 @@
+/* Validator and accessors of sensor records. Owns the meaning of a well-formed record; knows
+ * nothing of rings, libbpf or events. The kernel wrote these bytes, yet a wrong length here would
+ * be a read out of bounds there: nothing is cast before it was checked. */
+#include "agent/sensor/record.h"
+#include "agent/sensor/limits.h"
+#include "event/event.h"
+#include <errno.h>
+
+static size_t fixed_size(uint16_t type)
+{
+    switch (type) {
+    case HM_REC_EXEC:
+    case HM_REC_SNAPSHOT:
+        return sizeof(struct hm_rec_exec);
+    case HM_REC_FORK:
+        return sizeof(struct hm_rec_fork);
+    case HM_REC_EXIT:
+        return sizeof(struct hm_rec_exit);
+    case HM_REC_CONNECT:
+    case HM_REC_ACCEPT:
+    case HM_REC_LISTEN:
+    case HM_REC_CLOSE:
+        return sizeof(struct hm_rec_net);
+    default:
+        return 0;
+    }
+}
+
+static bool string_inside(struct hm_rec_str s, size_t fixed, size_t len)
+{
+    return s.len == 0 || (s.off >= fixed && (size_t)s.off + s.len <= len);
+}
+
+static bool exec_good(const struct hm_rec_exec *e, size_t len)
+{
+    const struct hm_rec_str all[] = {e->path, e->args,     e->cwd,    e->interp,
+                                     e->env,  e->filename, e->cgroup, e->reserved2};
+    for (size_t i = 0; i < HM_ARRAY_LEN(all); i++)
+        if (!string_inside(all[i], sizeof *e, len))
+            return false;
+    for (size_t i = 0; i < HM_ARRAY_LEN(e->stdio); i++)
+        if (e->stdio[i] > HM_STDIO_OTHER)
+            return false;
+    return e->stdio_family == 0 || e->stdio_family == 4 || e->stdio_family == 6;
+}
+
+static bool net_good(const struct hm_rec_net *n, size_t len)
+{
+    return len == sizeof *n && (n->family == 4 || n->family == 6) &&
+           n->direction >= HM_NET_INBOUND && n->direction <= HM_NET_LISTENING;
+}
+
+int hm_record_check(struct hm_slice raw)
+{
+    struct hm_rec_header h;
+    if (raw.len < sizeof h || raw.len > HM_SENSOR_RECORD_MAX)
+        return -EBADMSG;
+    memcpy(&h, raw.p, sizeof h);
+    size_t fixed = fixed_size(h.type);
+    if (h.version != HM_RECORD_VERSION || h.length != raw.len || fixed == 0 || raw.len < fixed)
+        return -EBADMSG;
+    if ((uintptr_t)raw.p % 8 != 0)
+        return -EBADMSG;
+    if (h.type == HM_REC_EXEC || h.type == HM_REC_SNAPSHOT)
+        return exec_good((const void *)raw.p, raw.len) ? 0 : -EBADMSG;
+    if (fixed == sizeof(struct hm_rec_net))
+        return net_good((const void *)raw.p, raw.len) ? 0 : -EBADMSG;
+    return raw.len == fixed ? 0 : -EBADMSG;
+}
+
+struct hm_slice hm_record_str(const struct hm_rec_header *h, struct hm_rec_str s)
+{
+    return s.len ? hm_slice((const uint8_t *)h + s.off, s.len) : (struct hm_slice){0};
+}
+
+const char *hm_record_type_name(uint16_t type)
+{
+    static const char *const names[] = {
+        [HM_REC_EXEC] = "exec",         [HM_REC_FORK] = "fork",       [HM_REC_EXIT] = "exit",
+        [HM_REC_SNAPSHOT] = "snapshot", [HM_REC_CONNECT] = "connect", [HM_REC_ACCEPT] = "accept",
+        [HM_REC_LISTEN] = "listen",     [HM_REC_CLOSE] = "close",
+    };
+    return type < HM_ARRAY_LEN(names) && names[type] ? names[type] : "unknown";
+}
+
+static const struct {
+    const char *name;
+    uint64_t class;
+} progs[HM_PROG_COUNT] = {
+    [HM_PROG_EXEC] = {"exec", HM_CLASS_PROCESS},
+    [HM_PROG_FORK] = {"fork", HM_CLASS_PROCESS},
+    [HM_PROG_EXIT] = {"exit", HM_CLASS_PROCESS},
+    [HM_PROG_SOCK_STATE] = {"sock_state", HM_CLASS_NETWORK},
+    [HM_PROG_ACCEPT] = {"accept", HM_CLASS_NETWORK},
+    [HM_PROG_SNAPSHOT] = {"snapshot", HM_CLASS_PROCESS},
+};
+
+uint64_t hm_sensor_prog_class(enum hm_sensor_prog p)
+{
+    return p < HM_PROG_COUNT ? progs[p].class : 0;
+}
+
+const char *hm_sensor_prog_name(enum hm_sensor_prog p)
+{
+    return p < HM_PROG_COUNT && progs[p].name ? progs[p].name : "";
+}
