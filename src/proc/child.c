@@ -123,6 +123,17 @@ uid_t hm_role_uid(const struct hm_role *role)
     return resolve(role, &uid, &gid) < 0 ? (uid_t)-1 : uid;
 }
 
+/* The supplementary group of a role, (gid_t)-1 when it has none or the number is somebody's. */
+gid_t hm_role_group(const struct hm_role *role)
+{
+    if (!role->group)
+        return (gid_t)-1;
+    const struct group *g = getgrnam(role->group);
+    if (g)
+        return g->gr_gid ? g->gr_gid : (gid_t)-1;
+    return getgrgid(role->fallback_gid) ? (gid_t)-1 : role->fallback_gid;
+}
+
 static int drop_capabilities(void)
 {
     for (int cap = 0; cap <= 63; cap++)
@@ -132,9 +143,9 @@ static int drop_capabilities(void)
     return 0;
 }
 
-static int change_ids(uid_t uid, gid_t gid)
+static int change_ids(uid_t uid, gid_t gid, gid_t extra)
 {
-    if (setgroups(0, NULL) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+    if (setgroups(extra == (gid_t)-1 ? 0 : 1, &extra) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
         return -errno;
     return 0;
 }
@@ -179,7 +190,7 @@ int hm_role_drop(const struct hm_role *role, struct hm_error *err)
                        role->fallback_uid);
     if ((r = drop_capabilities()) < 0)
         return hm_fail(err, r, "cannot drop capabilities of %s", role->name);
-    if ((r = change_ids(uid, gid)) < 0)
+    if ((r = change_ids(uid, gid, hm_role_group(role))) < 0)
         return hm_fail(err, r, "cannot become uid %u for %s", uid, role->name);
     if ((r = set_process_flags()) < 0)
         return hm_fail(err, r, "cannot set the process flags of %s", role->name);

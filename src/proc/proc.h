@@ -27,12 +27,15 @@ struct hm_role {
     const char *name;  /* "engine": argv becomes "hinomi-agent: engine" */
     const char *user;  /* "_hinomi-engine" */
     uid_t fallback_uid; /* used when that user does not exist and no other user has this uid */
+    const char *group;  /* one supplementary group, for folders two roles share; NULL: none */
+    gid_t fallback_gid; /* when that group does not exist */
 };
 /* fork + exec of /proc/self/exe with arguments "-p", role->name; ret_fd is our end. */
 int hm_role_spawn(const struct hm_role *role, pid_t *ret_pid, int *ret_pidfd, int *ret_fd, struct hm_error *err) HM_CHECK;
 /* In the child: uid, gid, groups, PR_SET_DUMPABLE 0, no_new_privs, PR_SET_PDEATHSIG, rlimits. */
 int hm_role_drop(const struct hm_role *role, struct hm_error *err) HM_CHECK;
 uid_t hm_role_uid(const struct hm_role *role); /* resolved uid, for chown of its folders */
+gid_t hm_role_group(const struct hm_role *role); /* resolved supplementary group, (gid_t)-1: none */
 
 /* ---- sandbox.c: seccomp and Landlock -----------------------------------------------------------*/
 struct hm_sandbox_path { /* file system beneath path: what may be done */
