@@ -1,0 +1,143 @@
+/* The rules that ship: all load, each says why in both languages, and each one's own examples hold.
+ */
+#include "event_from.h"
+#include "detect/folder.h"
+#include "detect/limits.h"
+#include "detect/logsource.h"
+#include "detect/ruleset.h"
+#include "detect/sigma/yaml.h"
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <cmocka.h>
+
+static struct hm_ruleset *rules;
+static struct hm_match_scratch *scratch;
+
+static void on_problem(void *ctx, const struct hm_rule_problem *p)
+{
+    fail_msg("%s:%u:%u: %s", p->path, p->error.line, p->error.column, p->error.text);
+}
+
+struct wanted {
+    const char *id;
+    bool hit;
+};
+
+static void on_hit(void *ctx, const struct hm_rule *r)
+{
+    struct wanted *w = ctx;
+    if (strcmp(r->id, w->id) == 0)
+        w->hit = true;
+}
+
+static bool example_hits(const struct hm_yaml *doc, const struct hm_yaml *example, uint64_t action)
+{
+    static struct hm_event e;
+    struct hm_arena *a = hm_arena_new(1 << 20);
+    struct wanted w = {hm_yaml_str(doc, "id", ""), false};
+    hm_event_clear(&e);
+    hm_event_set_u64(&e, HM_F_ACTION, action);
+    for (size_t i = 0; i < example->count; i++)
+        event_put(&e, a, example->keys[i]->text, example->items[i]->text);
+    hm_ruleset_match(rules, scratch, &e, on_hit, &w);
+    hm_arena_free(a);
+    return w.hit;
+}
+
+static void check_examples(const char *path, const struct hm_yaml *doc, const char *kind,
+                           bool expected)
+{
+    const struct hm_yaml *list =
+        hm_yaml_get(hm_yaml_get(hm_yaml_get(doc, "hinomi"), "examples"), kind);
+    struct hm_route route;
+    if (!list || list->count == 0)
+        fail_msg("%s: no examples that %s", path, kind);
+    assert_true(hm_logsource_route(
+        "linux", hm_yaml_str(hm_yaml_get(doc, "logsource"), "category", ""), "", &route));
+    for (size_t i = 0; i < list->count; i++)
+        for (size_t k = 0; k < route.count; k++)
+            if (example_hits(doc, list->items[i], route.actions[k]) != expected)
+                fail_msg("%s: example %zu should %s", path, i + 1, kind);
+}
+
+static int check_file(void *ctx, const char *path, struct hm_slice text)
+{
+    struct hm_arena *a = hm_arena_new(16 << 20);
+    struct hm_error err = {0};
+    struct hm_yaml *doc = NULL;
+    assert_int_equal(hm_yaml_parse(text, 0, a, &doc, &err), 0);
+    check_examples(path, doc, "match", true);
+    check_examples(path, doc, "miss", false);
+    for (const char *const *key = (const char *const[]){"title_ja", "reason", "reason_ja", NULL};
+         *key; key++)
+        if (!*hm_yaml_str(hm_yaml_get(doc, "hinomi"), *key, ""))
+            fail_msg("%s: hinomi.%s is missing", path, *key);
+    if (!hm_yaml_get(doc, "falsepositives") || !hm_yaml_get(doc, "tags"))
+        fail_msg("%s: falsepositives or tags are missing", path);
+    hm_arena_free(a);
+    ++*(int *)ctx;
+    return 0;
+}
+
+static int open_rules(void **state)
+{
+    int fd = open(HM_RULES_DIR, O_RDONLY | O_DIRECTORY);
+    assert_true(fd >= 0);
+    assert_int_equal(hm_ruleset_load(fd, on_problem, NULL, &rules), 0);
+    scratch = hm_match_scratch_new(rules);
+    *state = (void *)(intptr_t)fd;
+    return 0;
+}
+
+static int close_rules(void **state)
+{
+    hm_match_scratch_free(scratch);
+    hm_ruleset_free(rules);
+    close((int)(intptr_t)*state);
+    return 0;
+}
+
+static void every_rule_keeps_its_own_examples(void **state)
+{
+    int files = 0;
+    assert_int_equal(hm_folder_each((int)(intptr_t)*state, check_file, &files), 0);
+    assert_int_equal(files, hm_ruleset_count(rules));
+    assert_true(files >= 15);
+}
+
+static void every_rule_has_a_technique_and_a_severity(void **state)
+{
+    for (size_t i = 0; i < hm_ruleset_count(rules); i++) {
+        const struct hm_rule *r = hm_ruleset_rule(rules, i);
+        assert_true(r->techniques[0] == 'T' && r->tactics[0] && r->severity >= 1 &&
+                    r->severity <= 5);
+    }
+}
+
+static void a_reason_is_filled_in_and_bounded(void **state)
+{
+    static struct hm_event e;
+    static char long_line[2000];
+    struct hm_buf out = HM_BUF(1 << 16);
+    memset(long_line, 'x', sizeof long_line - 1);
+    hm_event_clear(&e);
+    hm_event_set(&e, HM_F_PROCESS_IMAGE, hm_slice_str("/bin/{x}"));
+    hm_event_set(&e, HM_F_PROCESS_COMMAND_LINE, hm_slice_str(long_line));
+    hm_rule_render("a {process.image} {user.name} {{b} {nope} {process.command_line}", &e, &out);
+    hm_buf_put_u8(&out, 0);
+    assert_int_equal(out.error, 0);
+    assert_memory_equal(out.data, "a /bin/{x} - {b} - xxx", 22);
+    assert_true(out.len < 500);
+    hm_buf_done(&out);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_rule_keeps_its_own_examples),
+        cmocka_unit_test(every_rule_has_a_technique_and_a_severity),
+        cmocka_unit_test(a_reason_is_filled_in_and_bounded),
+    };
+    return cmocka_run_group_tests(tests, open_rules, close_rules);
+}
