@@ -75,7 +75,7 @@ int hm_endpoint_update(struct hm_control *c, const char *tenant, const uint8_t i
                        const struct hm_endpoint_edit *e, const char *actor) HM_CHECK; /* audited */
 /* POKE "endpoints" afterwards: core has the gateway cut it off. */
 int hm_endpoint_revoke(struct hm_control *c, const char *tenant, const uint8_t id[HM_ID_BYTES],
-                       const char *actor) HM_CHECK; /* audited */
+                       const char *reason, const char *actor) HM_CHECK; /* audited */
 
 /* ---- overview (control_overview.c)
  * -----------------------------------------------------------------*/

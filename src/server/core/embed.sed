@@ -1,0 +1,5 @@
+# schema.sql as C string literals (meson turns backslashes of a command line into slashes)
+s/\\/\\\\/g
+s/"/\\"/g
+s/^/"/
+s/$/\\n"/
