@@ -1,0 +1,268 @@
+/* See core.h. Begins and ends everything; the work is in the parts. */
+#include "agent/engine/core.h"
+#include "agent/engine/parts.h"
+#include "base/clock.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static bool ask_dir(void *ctx, const struct hm_dir *dir)
+{
+    struct hm_core *c = ctx;
+    return c->ops.resolve_dir &&
+           c->ops.resolve_dir(c->ops.ctx, dir->id, hm_slice(dir->fsid, 8), dir->handle);
+}
+
+static void emit_file(void *ctx, const struct hm_file_change *f)
+{
+    struct hm_core *c = ctx;
+    struct hm_process *p = hm_table_get(c->table, f->process_key);
+    struct hm_event *e = hm_core_begin(c, HM_CLASS_FILE, f->action, f->boot_ns);
+    if (p)
+        hm_enrich_actor(e, p, hm_table_get(c->table, p->parent_key), c->users);
+    else
+        hm_event_set_u64(e, HM_F_PROCESS_PID, f->pid);
+    hm_event_set(e, HM_F_FILE_PATH, f->path);
+    if (f->source.len)
+        hm_event_set(e, HM_F_FILE_SOURCE_PATH, f->source);
+    c->file_events++;
+    hm_core_emit(c, e, f->process_key);
+}
+
+static size_t or_default(size_t v, size_t d)
+{
+    return v ? v : d;
+}
+
+static bool make_parts(struct hm_core *c, const struct hm_core_options *o)
+{
+    struct hm_files_ops ops = {.ask = ask_dir, .emit = emit_file, .ctx = c};
+    c->table = hm_table_new(or_default(o->live_max, HM_TABLE_LIVE_MAX),
+                            or_default(o->exited_max, HM_TABLE_EXITED_MAX), HM_TABLE_STRING_BYTES);
+    c->dirs = hm_dirs_new(or_default(o->dirs_max, HM_DIRS_MAX), c->policy);
+    c->files =
+        c->dirs ? hm_files_new(c->dirs, or_default(o->files_max, HM_FILE_WAITING_MAX), &ops) : NULL;
+    c->hashes = hm_hashes_new(HM_HASHES_MAX, HM_HASHES_ASKED_MAX);
+    c->alerts = hm_alerts_new();
+    c->sink = hm_sink_new(o->journal);
+    c->scratch = c->rules ? hm_match_scratch_new(c->rules) : NULL;
+    return c->table && c->dirs && c->files && c->hashes && c->alerts && c->sink &&
+           (!c->rules || c->scratch);
+}
+
+int hm_core_new(const struct hm_core_options *o, struct hm_core **ret_core, struct hm_error *err)
+{
+    struct hm_core *c = calloc(1, sizeof *c);
+    if (!c)
+        return hm_fail(err, -ENOMEM, "out of memory");
+    c->ops = o->ops;
+    memcpy(c->origin.endpoint, o->endpoint, sizeof c->origin.endpoint);
+    c->origin.boot = o->boot;
+    c->journal = o->journal;
+    c->users = o->users;
+    c->rules = o->rules;
+    c->own_pid = o->own_pid;
+    int r = hm_policy_new(o->policy_paths, &c->policy, err);
+    if (r == 0 && !make_parts(c, o))
+        r = hm_fail(err, -ENOMEM, "out of memory");
+    if (r < 0) {
+        hm_core_free(c);
+        return r;
+    }
+    if (o->ledger)
+        c->ledger = *o->ledger;
+    hm_loss_init(&c->loss, &c->ledger, hm_clock_boot_ns());
+    *ret_core = c;
+    return 0;
+}
+
+void hm_core_free(struct hm_core *c)
+{
+    if (!c)
+        return;
+    hm_sink_free(c->sink);
+    hm_alerts_free(c->alerts);
+    hm_hashes_free(c->hashes);
+    hm_files_free(c->files);
+    hm_dirs_free(c->dirs);
+    hm_policy_free(c->policy);
+    hm_table_free(c->table);
+    hm_match_scratch_free(c->scratch);
+    free(c);
+}
+
+struct hm_event *hm_core_begin(struct hm_core *c, uint64_t class, uint64_t action, uint64_t boot_ns)
+{
+    struct hm_event *e = &c->event;
+    hm_event_clear(e);
+    hm_event_set_u64(e, HM_F_CLASS, class);
+    hm_event_set_u64(e, HM_F_ACTION, action);
+    hm_event_set_u64(e, HM_F_BOOT_NS, boot_ns);
+    return e;
+}
+
+static void hit(void *ctx, const struct hm_rule *rule)
+{
+    struct hm_core *c = ctx;
+    c->origin.epoch = hm_journal_epoch(c->journal);
+    hm_alerts_raise(c->alerts, c->sink, &c->origin, c->table, c->users, rule, c->hit_event,
+                    hm_table_get(c->table, c->hit_process));
+}
+
+void hm_core_emit(struct hm_core *c, struct hm_event *e, uint64_t process)
+{
+    /* First the journal, so that an alert can name the event's seq; a full journal stops no rule.
+     */
+    hm_sink_put(c->sink, HM_LANE_BULK, e);
+    if (!c->rules)
+        return;
+    c->hit_event = e;
+    c->hit_process = process;
+    hm_ruleset_match(c->rules, c->scratch, e, hit, c);
+}
+
+static void decode(struct hm_core *c, const struct hm_rec_header *h)
+{
+    switch (h->type) {
+    case HM_REC_EXEC:
+    case HM_REC_SNAPSHOT:
+        hm_decode_exec(c, (const struct hm_rec_exec *)h);
+        break;
+    case HM_REC_FORK:
+        hm_decode_fork(c, (const struct hm_rec_fork *)h);
+        break;
+    case HM_REC_EXIT:
+        hm_decode_exit(c, (const struct hm_rec_exit *)h);
+        break;
+    default:
+        hm_decode_net(c, (const struct hm_rec_net *)h);
+    }
+}
+
+static struct hm_ledger_page *page_of(struct hm_core *c)
+{
+    return c->ledger.page ? c->ledger.page : &c->ledger.own;
+}
+
+int hm_core_record(struct hm_core *c, struct hm_slice record)
+{
+    c->records++;
+    page_of(c)->taken++;
+    int r = hm_record_check(record);
+    if (r < 0) {
+        c->malformed++;
+        return r;
+    }
+    decode(c, (const void *)record.p);
+    return 0;
+}
+
+static void one_file_event(struct hm_core *c, const struct hm_fan_event *e)
+{
+    for (size_t i = 0; i < HM_ARRAY_LEN(e->fds); i++)
+        if (e->fds[i] >= 0)
+            close(e->fds[i]);
+    if (e->overflow) {
+        c->overflows++;
+        return;
+    }
+    if (c->own_pid && e->pid == c->own_pid)
+        return;
+    const struct hm_process *p = hm_table_by_pid(c->table, e->pid);
+    hm_files_add(c->files, e, p ? p->key : 0, hm_clock_boot_ns());
+}
+
+void hm_core_fanotify(struct hm_core *c, struct hm_slice events)
+{
+    struct hm_cursor in = hm_cursor(events);
+    struct hm_fan_event e;
+    int r;
+    while ((r = hm_fan_next(&in, &e)) == 1)
+        one_file_event(c, &e);
+    c->malformed += r < 0;
+}
+
+void hm_core_dir_path(struct hm_core *c, uint64_t id, struct hm_slice path)
+{
+    hm_files_answer(c->files, id, path);
+}
+
+void hm_core_image_hash(struct hm_core *c, uint64_t id, struct hm_slice sha256)
+{
+    struct hm_hash_answer a;
+    if (hm_hashes_answer(c->hashes, id, sha256, &a) == 1)
+        hm_decode_hashed(c, &a);
+}
+
+int hm_core_event(struct hm_core *c, enum hm_lane lane, struct hm_slice canonical)
+{
+    struct hm_event *e = &c->event;
+    int r = hm_event_decode(canonical, e);
+    if (r < 0 || lane >= HM_LANE_COUNT) {
+        c->malformed++;
+        return r < 0 ? r : -EBADMSG;
+    }
+    hm_event_unset(e, HM_F_SEQ);
+    hm_sink_put(c->sink, lane, e);
+    return 0;
+}
+
+void hm_core_own_event(struct hm_core *c, enum hm_lane lane, struct hm_event *e)
+{
+    hm_sink_put(c->sink, lane, e);
+}
+
+void hm_core_gap(struct hm_core *c, const struct hm_ledger_gap *gap)
+{
+    hm_loss_gap(c->sink, gap, hm_clock_boot_ns());
+}
+
+bool hm_core_who_is(struct hm_core *c, uint64_t key, uint32_t *ret_pid, uint64_t *ret_start_ns)
+{
+    const struct hm_process *p = hm_table_get(c->table, key);
+    if (!p || p->exit_ns)
+        return false;
+    *ret_pid = p->pid;
+    *ret_start_ns = p->start_ns;
+    return true;
+}
+
+int hm_core_tick(struct hm_core *c, const volatile struct hm_sensor_counter *counters,
+                 uint32_t max_age_ms)
+{
+    uint64_t now = hm_clock_boot_ns();
+    struct hm_files_counts f = hm_files_counts(c->files);
+    struct hm_loss_own own = {.overflows = c->overflows,
+                              .files = f.dropped + f.unplaced,
+                              .processes = hm_table_counts(c->table).evicted_live,
+                              .malformed = c->malformed};
+    hm_files_tick(c->files, now);
+    hm_loss_report(&c->loss, c->sink, counters, &own, now);
+    int durable = hm_sink_tick(c->sink, max_age_ms);
+    if (durable >= 0 && max_age_ms == 0) {
+        struct hm_ledger_page *page = page_of(c);
+        page->kept = page->taken;
+        page->kept_ns = now;
+    }
+    return durable;
+}
+
+bool hm_core_alerted(struct hm_core *c)
+{
+    return hm_sink_alerted(c->sink);
+}
+
+struct hm_core_counts hm_core_counts(const struct hm_core *c)
+{
+    return (struct hm_core_counts){
+        .records = c->records,
+        .malformed = c->malformed,
+        .file_events = c->file_events,
+        .live = hm_table_live(c->table),
+        .exited = hm_table_exited(c->table),
+        .table = hm_table_counts(c->table),
+        .files = hm_files_counts(c->files),
+        .sink = hm_sink_counts(c->sink),
+        .alerts = hm_alert_counts(c->alerts),
+    };
+}

@@ -1,0 +1,49 @@
+/* Every ceiling of the engine, and why it has that value. The engine shares a 64 MiB budget with
+ * the other processes of the agent, so full always means a counted loss, never growth. */
+#pragma once
+
+/* Processes that live. 32,768 is the kernel's default pid_max; a struct is about 200 bytes, so a
+ * fork bomb costs 6 MiB and then evicts the process that was silent for longest. */
+#define HM_TABLE_LIVE_MAX 32768
+/* Processes that ended but may still be named by late events, by their children or by an alert. */
+#define HM_TABLE_EXITED_MAX 8192
+/* Strings of all executables and command lines together; forks share their parent's. */
+#define HM_TABLE_STRING_BYTES (16u << 20)
+/* A command line kept for children and alerts; the exec event itself carries all of it. */
+#define HM_TABLE_COMMAND_LINE_BYTES 4096
+/* Any path or text beside the command line. */
+#define HM_TABLE_TEXT_BYTES 4096
+
+/* Directory handles that are known by path. 16,384 with paths of 60 bytes are about 3 MiB. */
+#define HM_DIRS_MAX        16384
+#define HM_DIRS_PATH_BYTES (4u << 20)
+/* struct file_handle of the file systems we know is at most 128 bytes (MAX_HANDLE_SZ). */
+#define HM_DIRS_HANDLE_BYTES 136
+/* File events that wait for the path of their directory; the answer takes about 0.1 ms. */
+#define HM_FILE_WAITING_MAX 2048
+/* An answer that has not come by then never will: monitor was restarted or overrun. */
+#define HM_FILE_WAIT_NS     (5ull * 1000 * 1000 * 1000)
+#define HM_POLICY_PATHS_MAX 256
+
+/* Executables whose SHA-256 is known: 4,096 files are several distributions' worth. */
+#define HM_HASHES_MAX       4096
+#define HM_HASHES_ASKED_MAX 256
+#define HM_HASH_WAIT_NS     (30ull * 1000 * 1000 * 1000)
+
+/* A (rule, tree) raises one alert in this time. */
+#define HM_ALERT_QUIET_NS  (60ull * 1000 * 1000 * 1000)
+#define HM_ALERT_KNOWN_MAX 4096
+/* Ancestors in an alert's evidence; also what ends a walk should a tree ever be a ring. */
+#define HM_ALERT_ANCESTORS_MAX 32
+/* Alerts that wait for room on a full disk. */
+#define HM_ALERT_HELD_MAX 64
+
+#define HM_USERS_MAX        4096
+#define HM_USERS_FILE_BYTES (1u << 20)
+
+/* Messages that wait for a peer whose socket is full. */
+#define HM_OUTBOX_MAX   1024
+#define HM_OUTBOX_BYTES (1u << 20)
+
+/* A batch is closed at this age, the journal is looked after this often. */
+#define HM_BATCH_AGE_MS 1000
