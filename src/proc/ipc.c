@@ -51,8 +51,11 @@ static int send_errno(int e)
     }
 }
 
-static int send_packet(int fd, struct hm_slice packet, const int *fds, int fd_count)
+/* See proc.h. */
+int hm_ipc_send_packet(int fd, struct hm_slice packet, const int *fds, int fd_count)
 {
+    if (fd_count < 0 || fd_count > HM_IPC_MAX_FDS)
+        return -EINVAL;
     union control control = {0};
     struct iovec iov = {(void *)packet.p, packet.len};
     struct msghdr h = {.msg_iov = &iov, .msg_iovlen = 1};
@@ -72,20 +75,23 @@ static int send_packet(int fd, struct hm_slice packet, const int *fds, int fd_co
     return n < 0 ? send_errno(errno) : 0;
 }
 
+/* See proc.h. out must have room for HM_IPC_MAX_BYTES. */
+int hm_ipc_encode(const struct hm_msg_desc *d, const void *msg, struct hm_buf *out)
+{
+    hm_buf_put_le16(out, (uint16_t)d->number);
+    hm_buf_put_le16(out, 0);
+    hm_msg_encode(d, msg, out);
+    return out->error;
+}
+
 /* Send one message. Owns: nothing is taken; descriptors stay the caller's.
  * Errors: -EAGAIN peer slow, -ECONNRESET closed, -E2BIG over HM_IPC_MAX_BYTES, -EINVAL fd_count.
  * Threads: reentrant. */
 int hm_ipc_send(int fd, const struct hm_msg_desc *d, const void *msg, const int *fds, int fd_count)
 {
-    if (fd_count < 0 || fd_count > HM_IPC_MAX_FDS)
-        return -EINVAL;
     struct hm_buf b hm_auto(hm_buf_done) = HM_BUF(HM_IPC_MAX_BYTES);
-    hm_buf_put_le16(&b, (uint16_t)d->number);
-    hm_buf_put_le16(&b, 0);
-    hm_msg_encode(d, msg, &b);
-    if (b.error)
-        return b.error;
-    return send_packet(fd, hm_buf_slice(&b), fds, fd_count);
+    int r = hm_ipc_encode(d, msg, &b);
+    return r < 0 ? r : hm_ipc_send_packet(fd, hm_buf_slice(&b), fds, fd_count);
 }
 
 static void take_fds(struct msghdr *h, struct hm_ipc_msg *m)

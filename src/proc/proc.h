@@ -18,8 +18,24 @@ struct hm_ipc_msg {
 int hm_ipc_pair(int ret_fds[2]) HM_CHECK; /* nonblocking, close-on-exec */
 /* -EAGAIN: the peer is slow (the caller queues or counts); fds stay the caller's. */
 int hm_ipc_send(int fd, const struct hm_msg_desc *d, const void *msg, const int *fds, int fd_count) HM_CHECK;
+/* The same in two steps, for senders that queue: the packet's bytes, then the packet. */
+int hm_ipc_encode(const struct hm_msg_desc *d, const void *msg, struct hm_buf *out) HM_CHECK;
+int hm_ipc_send_packet(int fd, struct hm_slice packet, const int *fds, int fd_count) HM_CHECK;
 /* 1 message, 0 would block, -ECONNRESET closed, -EBADMSG malformed. buf holds the payload. */
 int hm_ipc_recv(int fd, struct hm_buf *buf, struct hm_ipc_msg *ret_msg) HM_CHECK;
+
+/* ---- outbox.c: messages that wait for a slow or absent peer, in order ---------------------------*/
+struct hm_outbox;
+/* Ceilings of what may wait. NULL: out of memory. */
+struct hm_outbox *hm_outbox_new(size_t max_messages, size_t max_bytes);
+void hm_outbox_free(struct hm_outbox *o); /* closes descriptors that wait */
+/* Send now when nothing waits, else queue (descriptors are duplicated). fd -1: only queue.
+ * Errors: -ENOSPC full: counted by the caller; -ECONNRESET, -E2BIG as hm_ipc_send. */
+int hm_outbox_put(struct hm_outbox *o, int fd, const struct hm_msg_desc *d, const void *msg, const int *fds,
+                  int fd_count) HM_CHECK;
+/* Send what waits, on EPOLLOUT. 0 nothing waits any more, 1 some still does, negative errno. */
+int hm_outbox_flush(struct hm_outbox *o, int fd) HM_CHECK;
+size_t hm_outbox_count(const struct hm_outbox *o);
 
 /* ---- child.c: spawn and drop -------------------------------------------------------------------*/
 #define HM_ROLE_FD 3 /* in a child: the socket to its supervisor; further fds come by message */

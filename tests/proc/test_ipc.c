@@ -146,6 +146,42 @@ static void malformed_packets_are_refused_and_leak_nothing(void **state)
     hm_buf_done(&b);
 }
 
+/* What waits for a slow peer arrives later, complete, in order and with its descriptors. */
+static void outbox_keeps_order_and_its_ceiling(void **state)
+{
+    (void)state;
+    int p[2], r = 0;
+    uint64_t sent = 0, got_count = 0;
+    assert_int_equal(hm_ipc_pair(p), 0);
+    static uint8_t big[64 * 1024];
+    struct hm_outbox *o = hm_outbox_new(20, 4 << 20);
+    int before = open_fds();
+    while (r == 0 && sent < 10000) {
+        struct note m = {.id = sent + 1, .text = hm_slice(big, sizeof big)};
+        r = hm_outbox_put(o, p[0], &note_desc, &m, &p[0], 1);
+        sent += r == 0;
+    }
+    assert_int_equal(r, -ENOSPC);
+    assert_int_equal(hm_outbox_count(o), 20);
+    struct hm_buf b = HM_BUF(HM_IPC_MAX_BYTES);
+    struct hm_ipc_msg got;
+    while ((r = hm_ipc_recv(p[1], &b, &got)) == 1) {
+        struct note m;
+        assert_int_equal(hm_msg_decode(&note_desc, got.payload, &m), 0);
+        assert_int_equal(m.id, ++got_count);
+        assert_int_equal(got.fd_count, 1);
+        close(got.fds[0]);
+        assert_true(hm_outbox_flush(o, p[0]) >= 0);
+    }
+    assert_int_equal(got_count, sent);
+    assert_int_equal(hm_outbox_count(o), 0);
+    assert_int_equal(open_fds(), before);
+    hm_outbox_free(o);
+    hm_buf_done(&b);
+    close(p[0]);
+    close(p[1]);
+}
+
 int run_ipc_tests(void)
 {
     const struct CMUnitTest tests[] = {
@@ -153,6 +189,7 @@ int run_ipc_tests(void)
         cmocka_unit_test(closed_peer_is_a_reset_on_both_ways),
         cmocka_unit_test(slow_peer_is_eagain_not_growth),
         cmocka_unit_test(sender_refuses_what_is_too_large),
+        cmocka_unit_test(outbox_keeps_order_and_its_ceiling),
         cmocka_unit_test(malformed_packets_are_refused_and_leak_nothing),
     };
     return cmocka_run_group_tests_name("ipc", tests, NULL, NULL);
