@@ -16,7 +16,8 @@
 struct hm_log;
 struct hm_log_options {
     uint64_t segment_bytes; /* 0 = 16 MiB */
-    uint64_t quota_bytes;   /* 0 = none; oldest *released* segments go first, then -ENOSPC */
+    uint64_t quota_bytes;   /* 0 = none; oldest *released* segments go first, then -ENOSPC. The
+                             * segment with the last record always stays: allow for some more */
 };
 struct hm_log_damage { /* what recovery found; the damaged tail was moved to <segment>.damaged */
     uint64_t first_record; /* first record that is not there any more */
@@ -30,6 +31,8 @@ void hm_log_close(struct hm_log *l);
  * written, try again later. */
 int hm_log_append(struct hm_log *l, struct hm_slice record, uint64_t *ret_number) HM_CHECK;
 int hm_log_sync(struct hm_log *l) HM_CHECK; /* fdatasync of what was appended since */
+/* The last record that is there; -ENOENT when the log holds none. */
+int hm_log_last(struct hm_log *l, uint64_t *ret_number, struct hm_buf *ret_record) HM_CHECK;
 uint64_t hm_log_first(const struct hm_log *l); /* oldest record still there */
 uint64_t hm_log_next(const struct hm_log *l);  /* number the next record will get */
 /* Everything below `number` may be deleted when the quota needs it. */
@@ -55,7 +58,7 @@ struct hm_batch_head {
     uint64_t epoch, boot;
     uint64_t lane, number; /* number: 0, 1, 2 … within epoch and lane */
     uint64_t first_seq, count;
-    uint64_t first_wall_ns, last_wall_ns;
+    uint64_t first_wall_ns, last_wall_ns; /* smallest and largest "time"; 0 when no event has it */
     uint8_t prev[HM_SHA256_BYTES]; /* hash of the batch before; zeros for number 0 */
     uint8_t root[HM_SHA256_BYTES]; /* RFC 9162 Merkle root over the events' canonical bytes */
 };
@@ -64,22 +67,30 @@ struct hm_batch_writer;
 struct hm_batch_writer *hm_batch_writer_new(const struct hm_batch_head *start); /* endpoint, epoch, boot, lane, number, first_seq, prev */
 void hm_batch_writer_free(struct hm_batch_writer *w);
 /* Gives the event its seq, encodes it, appends it. Returns 1 when the batch should be closed now.
- * -E2BIG: this one event is over HM_EVENT_MAX_BYTES. */
+ * -E2BIG: this one event is over HM_EVENT_MAX_BYTES; -EBUSY: full, close first. */
 int hm_batch_add(struct hm_batch_writer *w, struct hm_event *e) HM_CHECK;
 uint64_t hm_batch_pending(const struct hm_batch_writer *w);
-/* Close: canonical bytes of the whole batch in out; the writer goes on with the next number.
- * Nothing happens to the writer when it fails. */
+/* Close: canonical bytes of the whole batch appended to out; the writer goes on with the next
+ * number. Nothing happens to the writer when it fails (-ENODATA: no event in it). */
 int hm_batch_close(struct hm_batch_writer *w, struct hm_buf *out) HM_CHECK;
 
-/* Check and open a batch: canonical head, sizes, CRC-independent: recomputes nothing but sizes. */
+/* Check and open a batch: canonical head, sizes; recomputes nothing. ret_hash (may be NULL) is what
+ * the next batch names as prev: SHA-256 of the head, which holds the root. */
 int hm_batch_head(struct hm_slice batch, struct hm_batch_head *ret_head, uint8_t ret_hash[HM_SHA256_BYTES]) HM_CHECK;
-/* Decompress, walk and check count, seqs, canonical form and Merkle root; calls each() for every
- * event in order (stops on non-zero and returns it). raw is scratch. */
+/* Decompress, walk and check count, seqs, times, canonical form and Merkle root; when all of it is
+ * good, call each() for every event in order (stops on non-zero and returns it). raw is scratch,
+ * events point into it. -EBADMSG: not one event was handed out. */
 int hm_batch_each(struct hm_slice batch, struct hm_buf *raw,
                   int (*each)(void *ctx, const struct hm_event *e, struct hm_slice canonical), void *ctx) HM_CHECK;
 
 /* ---- merkle.c: RFC 9162 section 2.1 ---------------------------------------------------------*/
 void hm_merkle_leaf(struct hm_slice data, uint8_t ret[HM_SHA256_BYTES]);
+struct hm_merkle { /* leaf by leaf; begin with {0} */
+    uint8_t stack[64][HM_SHA256_BYTES];
+    uint64_t n;
+};
+void hm_merkle_add(struct hm_merkle *m, const uint8_t leaf[HM_SHA256_BYTES]);
+void hm_merkle_sum(const struct hm_merkle *m, uint8_t ret[HM_SHA256_BYTES]); /* the root so far */
 void hm_merkle_root(const uint8_t (*leaves)[HM_SHA256_BYTES], size_t n, uint8_t ret[HM_SHA256_BYTES]);
 /* Audit path of leaf i; returns the number of hashes written (<= 64). */
 size_t hm_merkle_path(const uint8_t (*leaves)[HM_SHA256_BYTES], size_t n, size_t i, uint8_t (*ret)[HM_SHA256_BYTES]);
@@ -96,13 +107,16 @@ struct hm_journal_options {
 int hm_journal_open(const char *dir, const struct hm_journal_options *o, struct hm_journal **ret_j,
                     struct hm_log_damage ret_damage[HM_LANE_COUNT], struct hm_error *err) HM_CHECK;
 void hm_journal_close(struct hm_journal *j); /* closes and syncs open batches */
-/* Put one event in a lane. An alert-lane event is closed and synced at once. */
+/* Put one event in a lane. An alert-lane event is closed and synced at once. When the disk is full
+ * events wait in memory, at most two batches a lane; then -ENOSPC: count the event as lost. */
 int hm_journal_put(struct hm_journal *j, enum hm_lane lane, struct hm_event *e) HM_CHECK;
 /* Close batches that are full or older than max_age_ms, fsync when the last one is older than
- * 1 s; returns how many batches became durable. Call it every second and before sleeping. */
+ * 1 s; returns how many batches became durable since the last call, or an error when none did.
+ * Call it every second and before sleeping. */
 int hm_journal_tick(struct hm_journal *j, uint64_t mono_ns, uint32_t max_age_ms) HM_CHECK;
 uint64_t hm_journal_epoch(const struct hm_journal *j);
-/* The server has batches below `number` of this lane: they may go when the quota needs it. */
+/* The server has the current epoch's batches below `number` of this lane, and so whatever is older:
+ * they may go when the quota needs it. */
 void hm_journal_acked(struct hm_journal *j, enum hm_lane lane, uint64_t number);
 /* Begin a new epoch (the server saw a fork): new id, numbers from 0; unacked batches of the old
  * epoch stay readable and are shipped first. */

@@ -67,17 +67,24 @@ static int drop_oldest(struct hm_log *l)
     return 0;
 }
 
+/* The newest segment that holds a record, or NULL. The chain begins at its last record again after
+ * a restart: it never goes. */
+static const struct hm_segment *newest_used(const struct hm_log *l)
+{
+    for (size_t i = l->segments.n; i > 0; i--)
+        if (l->segments.v[i - 1].bytes)
+            return &l->segments.v[i - 1];
+    return NULL;
+}
+
 /* Give up the oldest segment if every record of it is released; -ENOSPC when it is not. */
 static int reclaim(struct hm_log *l)
 {
-    if (l->segments.n == 1) {
-        if (l->released < l->next || last_segment(l)->bytes == 0)
-            return -ENOSPC;
-        int r = roll(l);
-        if (r < 0)
-            return r;
-    }
-    return l->segments.v[1].first <= l->released ? drop_oldest(l) : -ENOSPC;
+    const struct hm_segments *s = &l->segments;
+
+    if (s->n < 2 || s->v[1].first > l->released || newest_used(l) == &s->v[0])
+        return -ENOSPC;
+    return drop_oldest(l);
 }
 
 /* --- append and sync ------------------------------------------------------------------------- */
@@ -143,6 +150,32 @@ int hm_log_sync(struct hm_log *l)
     if (r < 0)
         return l->broken = r;
     l->dirty = false;
+    return 0;
+}
+
+int hm_log_last(struct hm_log *l, uint64_t *ret_number, struct hm_buf *ret_record)
+{
+    const struct hm_segment *s = newest_used(l);
+    char name[HM_SEGMENT_NAME_BYTES];
+    uint64_t at = 0, last = 0, number = s ? s->first : 0, bytes = 0;
+    int r = HM_FRAME_OK;
+
+    if (!s)
+        return -ENOENT;
+    hm_segment_name(s->first, false, name);
+    hm_autoclose int fd = hm_dir_file(l->dir, name, HM_OPEN_READ);
+    if (fd < 0)
+        return fd;
+    while (at < s->bytes && (r = hm_frame_skip(fd, at, &bytes)) == HM_FRAME_OK) {
+        last = at;
+        at += bytes;
+        number++;
+    }
+    if (r == HM_FRAME_OK)
+        r = hm_frame_read(fd, last, ret_record, &bytes);
+    if (r != HM_FRAME_OK)
+        return r < 0 ? r : -EBADMSG;
+    *ret_number = number - 1;
     return 0;
 }
 
