@@ -1,6 +1,7 @@
 /* See core.h. Begins and ends everything; the work is in the parts. */
 #include "agent/engine/core.h"
 #include "agent/engine/parts.h"
+#include "agent/engine/tree.h"
 #include "base/clock.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -225,6 +226,16 @@ bool hm_core_who_is(struct hm_core *c, uint64_t key, uint32_t *ret_pid, uint64_t
     *ret_pid = p->pid;
     *ret_start_ns = p->start_ns;
     return true;
+}
+
+void hm_core_tree(struct hm_core *c, uint64_t root,
+                  bool (*each)(void *ctx, uint64_t key, uint32_t pid, uint64_t start_ns), void *ctx)
+{
+    const struct hm_process *p;
+    size_t pos = 0;
+    while (root && (p = hm_table_next(c->table, &pos)))
+        if (hm_tree_beneath(c->table, p, root) && !each(ctx, p->key, p->pid, p->start_ns))
+            return;
 }
 
 int hm_core_tick(struct hm_core *c, const volatile struct hm_sensor_counter *counters,

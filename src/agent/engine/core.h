@@ -56,6 +56,11 @@ void hm_core_own_event(struct hm_core *c, enum hm_lane lane, struct hm_event *e)
 void hm_core_gap(struct hm_core *c, const struct hm_ledger_gap *gap);
 /* pid and start time of a living process; false: not alive or not known. */
 bool hm_core_who_is(struct hm_core *c, uint64_t key, uint32_t *ret_pid, uint64_t *ret_start_ns);
+/* Calls each() for every living descendant of the process, by who forked it, until it returns
+ * false. */
+void hm_core_tree(struct hm_core *c, uint64_t root,
+                  bool (*each)(void *ctx, uint64_t key, uint32_t pid, uint64_t start_ns),
+                  void *ctx);
 /* Once a second: reports losses, closes batches of that age, asks again. Returns durable batches.
  */
 int hm_core_tick(struct hm_core *c, const volatile struct hm_sensor_counter *counters,

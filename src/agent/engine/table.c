@@ -245,6 +245,22 @@ void hm_table_hashed(struct hm_process *p, const uint8_t sha256[HM_SHA256_BYTES]
     p->image->hashed = true;
 }
 
+const struct hm_process *hm_table_next(const struct hm_table *t, size_t *pos)
+{
+    while (*pos < t->used) {
+        const struct hm_process *p = &t->slots[(*pos)++];
+        if (p->key && !p->exit_ns)
+            return p;
+    }
+    return NULL;
+}
+
+const struct hm_process *hm_table_peek(const struct hm_table *t, uint64_t key)
+{
+    const uint32_t *slot = key ? hm_map_get(t->by_key, key) : NULL;
+    return slot ? &t->slots[*slot] : NULL;
+}
+
 size_t hm_table_live(const struct hm_table *t)
 {
     return t->live.count;

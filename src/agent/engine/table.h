@@ -48,6 +48,10 @@ void hm_table_share(struct hm_table *t, struct hm_process *child, const struct h
 void hm_table_exit(struct hm_table *t, struct hm_process *p, uint64_t exit_ns);
 /* The hash of its executable became known; forks that share the image know it too. */
 void hm_table_hashed(struct hm_process *p, const uint8_t sha256[HM_SHA256_BYTES]);
+/* The next living process after *pos (0 at first); NULL at the end. Counts as no use. */
+const struct hm_process *hm_table_next(const struct hm_table *t, size_t *pos);
+/* hm_table_get that counts as no use, for walks over many. */
+const struct hm_process *hm_table_peek(const struct hm_table *t, uint64_t key);
 size_t hm_table_live(const struct hm_table *t);
 size_t hm_table_exited(const struct hm_table *t);
 struct hm_table_counts hm_table_counts(const struct hm_table *t);

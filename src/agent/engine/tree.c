@@ -2,6 +2,9 @@
 #include "agent/engine/tree.h"
 #include "event/event.h"
 
+/* Deeper nesting than this is an attempt on the walk, not a tree. */
+#define DEPTH_MAX 4096
+
 /* Programs that begin sessions or services of others: what they start is a tree of its own, and
  * they are never part of one. Compared with the last component of the image's path. */
 static const char *const roots[] = {
@@ -180,4 +183,14 @@ size_t hm_tree_root(struct hm_process *const *lineage, size_t n)
            belongs(lineage[root], lineage[root + 1], root + 2 < n ? lineage[root + 2] : NULL))
         root++;
     return root;
+}
+
+bool hm_tree_beneath(const struct hm_table *t, const struct hm_process *p, uint64_t root)
+{
+    for (int depth = 0; p && depth < DEPTH_MAX; depth++) {
+        if (p->parent_key == root)
+            return true;
+        p = hm_table_peek(t, p->parent_key);
+    }
+    return false;
 }

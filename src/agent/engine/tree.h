@@ -9,3 +9,6 @@ size_t hm_tree_lineage(struct hm_table *t, struct hm_process *p, struct hm_proce
                        size_t max);
 /* Index in that lineage of the tree's root; 0 when the tree is the process itself. */
 size_t hm_tree_root(struct hm_process *const *lineage, size_t n);
+/* Is p beneath root by who forked it? Dead processes between them do not cut the tree; p itself is
+ * not beneath itself. */
+bool hm_tree_beneath(const struct hm_table *t, const struct hm_process *p, uint64_t root);

@@ -1,0 +1,54 @@
+/* The engine's process: descriptors, peers and the core. Shared by engine.c (start), loop.c (one
+ * epoll loop) and talk.c (messages) only. */
+#pragma once
+#include "agent/engine/core.h"
+#include "agent/sensor/record.h"
+#include "agent/sensor/ring.h"
+#include "proc/proc.h"
+
+/* Places in ENGINE_START's list of descriptors (agent/messages.def) */
+enum hm_engine_fd {
+    HM_ENGINE_RING,
+    HM_ENGINE_ARGS_RING,
+    HM_ENGINE_COUNTERS,
+    HM_ENGINE_FANOTIFY,
+    HM_ENGINE_JOURNAL,
+    HM_ENGINE_RULES,
+    HM_ENGINE_UPLINK,
+    HM_ENGINE_FDS,
+};
+struct hm_peer {
+    int fd; /* -1: not there */
+    struct hm_outbox *out;
+    bool waiting; /* EPOLLOUT is on */
+};
+struct hm_engine {
+    int fds[HM_ENGINE_FDS]; /* -1: not given; the uplink's moves to its peer */
+    struct hm_peer monitor, uplink;
+    int epoll, timer;
+    struct hm_ring *ring, *args_ring;
+    struct hm_ring_pace pace;
+    const volatile struct hm_sensor_counter *counters;
+    struct hm_buf in; /* the message being read */
+    uint8_t *fan_buf;
+    struct hm_users *users;
+    struct hm_ruleset *rules;
+    struct hm_journal *journal;
+    struct hm_ledger ledger;
+    struct hm_core *core;
+    bool stop;
+    uint64_t unsent; /* messages that had no room */
+};
+
+/* talk.c: read and answer what a peer says. -ECONNRESET: it is gone; -EBADMSG: it broke the rules.
+ */
+int hm_engine_hear_monitor(struct hm_engine *g) HM_CHECK;
+int hm_engine_hear_uplink(struct hm_engine *g) HM_CHECK;
+void hm_engine_say_durable(struct hm_engine *g);
+struct hm_core_ops hm_engine_ops(struct hm_engine *g);
+void hm_engine_set_uplink(struct hm_engine *g, int fd); /* takes fd */
+
+/* loop.c: until monitor closes its socket. 0 or negative errno. */
+int hm_engine_watch(struct hm_engine *g, struct hm_error *err) HM_CHECK; /* epoll and timer */
+int hm_engine_loop(struct hm_engine *g) HM_CHECK;
+void hm_engine_watch_peer(struct hm_engine *g, struct hm_peer *p);
