@@ -45,5 +45,6 @@
 #define HM_OUTBOX_MAX   1024
 #define HM_OUTBOX_BYTES (1u << 20)
 
-/* A batch is closed at this age, the journal is looked after this often. */
-#define HM_BATCH_AGE_MS 1000
+/* Batches are closed and losses looked for this often: what a live view lags behind at most, and
+ * what a kill -9 can take with it. */
+#define HM_TICK_NS 500000000L

@@ -33,12 +33,12 @@ void hm_engine_watch_peer(struct hm_engine *g, struct hm_peer *p)
 
 int hm_engine_watch(struct hm_engine *g, struct hm_error *err)
 {
-    struct itimerspec second = {.it_interval.tv_sec = 1, .it_value.tv_sec = 1};
+    struct itimerspec beat = {.it_interval.tv_nsec = HM_TICK_NS, .it_value.tv_nsec = HM_TICK_NS};
     g->epoll = epoll_create1(EPOLL_CLOEXEC);
     g->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
     g->fan_buf = malloc(FAN_BYTES);
     if (g->epoll < 0 || g->timer < 0 || !g->fan_buf ||
-        timerfd_settime(g->timer, 0, &second, NULL) < 0)
+        timerfd_settime(g->timer, 0, &beat, NULL) < 0)
         return hm_fail(err, -errno, "epoll or timer: %s", strerror(errno));
     int r = add(g, g->timer, EPOLLIN);
     r = r ? r : add(g, g->fds[HM_ENGINE_RING], EPOLLIN);
@@ -133,7 +133,7 @@ static void housekeeping(struct hm_engine *g)
     uint64_t expirations;
     if (read(g->timer, &expirations, sizeof expirations) != sizeof expirations)
         return;
-    /* Age 0: what was seen in this second is on disk after it, and the ledger may say so. */
+    /* Age 0: what was seen until now is in the log after this, and the ledger may say so. */
     if (hm_core_tick(g->core, g->counters, 0) > 0)
         hm_engine_say_durable(g);
 }
