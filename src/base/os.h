@@ -29,4 +29,5 @@ ssize_t hm_file_read_at(int fd, void *p, size_t len, uint64_t offset) HM_CHECK;
 int hm_file_write_at(int fd, struct hm_slice s, uint64_t offset) HM_CHECK;
 int hm_file_truncate(int fd, uint64_t size) HM_CHECK;
 int hm_file_sync(int fd) HM_CHECK;
+int hm_file_dup(int fd) HM_CHECK; /* a descriptor, close-on-exec */
 int64_t hm_file_size(int fd) HM_CHECK;

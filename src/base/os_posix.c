@@ -156,6 +156,13 @@ int hm_file_sync(int fd)
     return fdatasync(fd) < 0 ? -errno : 0;
 }
 
+int hm_file_dup(int fd)
+{
+    int r = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+
+    return r < 0 ? -errno : r;
+}
+
 int64_t hm_file_size(int fd)
 {
     struct stat st;

@@ -33,6 +33,10 @@ int hm_log_append(struct hm_log *l, struct hm_slice record, uint64_t *ret_number
 int hm_log_sync(struct hm_log *l) HM_CHECK; /* fdatasync of what was appended since */
 /* The last record that is there; -ENOENT when the log holds none. */
 int hm_log_last(struct hm_log *l, uint64_t *ret_number, struct hm_buf *ret_record) HM_CHECK;
+/* For a sync on another thread: a duplicate of the written segment's descriptor, the caller's to
+ * close. Once it is synced everything below *ret_next is durable: closed segments were synced when
+ * they closed. The log itself may be appended to meanwhile. */
+int hm_log_sync_fd(struct hm_log *l, int *ret_fd, uint64_t *ret_next) HM_CHECK;
 uint64_t hm_log_first(const struct hm_log *l); /* oldest record still there */
 uint64_t hm_log_next(const struct hm_log *l);  /* number the next record will get */
 /* Everything below `number` may be deleted when the quota needs it. */

@@ -179,6 +179,18 @@ int hm_log_last(struct hm_log *l, uint64_t *ret_number, struct hm_buf *ret_recor
     return 0;
 }
 
+int hm_log_sync_fd(struct hm_log *l, int *ret_fd, uint64_t *ret_next)
+{
+    if (l->broken)
+        return l->broken;
+    int fd = hm_file_dup(l->fd);
+    if (fd < 0)
+        return fd;
+    *ret_fd = fd;
+    *ret_next = l->next; /* dirty stays: a roll before that sync ends must sync by itself */
+    return 0;
+}
+
 uint64_t hm_log_first(const struct hm_log *l)
 {
     return l->segments.v[0].first;
