@@ -2,9 +2,23 @@
  * nothing of rings, libbpf or events. The kernel wrote these bytes, yet a wrong length here would
  * be a read out of bounds there: nothing is cast before it was checked. */
 #include "agent/sensor/record.h"
+#include "agent/sensor/flags.h"
 #include "agent/sensor/limits.h"
 #include "event/event.h"
 #include <errno.h>
+
+HM_REC_ASSERT((int)HM_REC_PROC_ARGS_TRUNCATED == (int)HM_PROC_ARGS_TRUNCATED);
+HM_REC_ASSERT((int)HM_REC_PROC_MEMFD == (int)HM_PROC_MEMFD);
+HM_REC_ASSERT((int)HM_REC_PROC_DELETED == (int)HM_PROC_DELETED);
+HM_REC_ASSERT((int)HM_REC_PROC_SETUID == (int)HM_PROC_SETUID);
+HM_REC_ASSERT((int)HM_REC_PROC_SCRIPT == (int)HM_PROC_SCRIPT);
+HM_REC_ASSERT((int)HM_REC_PROC_KERNEL_THREAD == (int)HM_PROC_KERNEL_THREAD);
+HM_REC_ASSERT((int)HM_REC_PROC_PATH_TRUNCATED == (int)HM_PROC_PATH_TRUNCATED);
+HM_REC_ASSERT((int)HM_REC_STDIO_FILE == (int)HM_STDIO_FILE);
+HM_REC_ASSERT((int)HM_REC_STDIO_PIPE == (int)HM_STDIO_PIPE);
+HM_REC_ASSERT((int)HM_REC_STDIO_SOCKET == (int)HM_STDIO_SOCKET);
+HM_REC_ASSERT((int)HM_REC_STDIO_TTY == (int)HM_STDIO_TTY);
+HM_REC_ASSERT((int)HM_REC_STDIO_OTHER == (int)HM_STDIO_OTHER);
 
 static size_t fixed_size(uint16_t type)
 {

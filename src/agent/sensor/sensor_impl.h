@@ -1,0 +1,27 @@
+/* Inside of struct hm_sensor, shared by the files of this folder only. */
+#pragma once
+#include "agent/sensor/probe.h"
+#include "agent/sensor/sensor.h"
+#include <bpf/libbpf.h>
+
+/* What can be active; the order is the order of the report. */
+enum hm_part {
+    HM_PART_EXEC,
+    HM_PART_FORK,
+    HM_PART_EXIT,
+    HM_PART_NETWORK,
+    HM_PART_ACCEPT,
+    HM_PART_SNAPSHOT,
+    HM_PART_COUNT
+};
+
+struct hm_sensor {
+    struct sensor_bpf *skel;
+    struct bpf_link *links[HM_PART_COUNT + 1]; /* accept may take two tracepoints */
+    bool active[HM_PART_COUNT];
+    bool accept_fexit; /* accept is seen at the function, not at the syscall */
+    bool scoped, attached;
+    int counters_fd;          /* read-only */
+    int error[HM_PART_COUNT]; /* why a part is not active */
+    struct hm_probe_results probes;
+};
