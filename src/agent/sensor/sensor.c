@@ -162,35 +162,21 @@ static int attach_all(struct hm_sensor *s, struct hm_error *err)
     return 0;
 }
 
-/* A second descriptor of the same map, opened for reading: who inherits it cannot write it. */
-static int reopen_read_only(const struct bpf_map *map)
-{
-    struct bpf_map_info info = {0};
-    uint32_t len = sizeof info;
-    if (bpf_obj_get_info_by_fd(bpf_map__fd(map), &info, &len) < 0)
-        return -errno;
-    LIBBPF_OPTS(bpf_get_fd_by_id_opts, o, .open_flags = BPF_F_RDONLY);
-    int fd = bpf_map_get_fd_by_id_opts(info.id, &o);
-    return fd < 0 ? -errno : fd;
-}
-
 int hm_sensor_open(const struct hm_sensor_options *o, struct hm_sensor **ret_sensor,
                    struct hm_error *err)
 {
     struct hm_sensor *s = calloc(1, sizeof *s);
     if (!s)
         return hm_fail(err, -ENOMEM, "sensor: out of memory");
-    s->counters_fd = -1;
     libbpf_set_print(print_debug);
     hm_probe_all(&s->probes);
     int e = load_best(s, o, err);
     if (e == 0 && !o->no_attach)
         e = attach_all(s, err);
-    if (e == 0) {
-        s->counters_fd = reopen_read_only(s->skel->maps.counters);
-        if (s->counters_fd < 0)
-            e = hm_fail(err, s->counters_fd, "counters: %s", strerror(-s->counters_fd));
-    }
+    /* Frozen: user space can no longer write it through any descriptor, the programs still can. (A
+     * descriptor opened read-only would do, but the kernel refuses to map one.) */
+    if (e == 0 && bpf_map_freeze(bpf_map__fd(s->skel->maps.counters)) < 0)
+        e = hm_fail(err, -errno, "counters: %s", strerror(errno));
     if (e < 0) {
         hm_sensor_close(s);
         return e;
@@ -205,8 +191,6 @@ void hm_sensor_close(struct hm_sensor *s)
         return;
     for (size_t i = 0; i < HM_ARRAY_LEN(s->links); i++)
         bpf_link__destroy(s->links[i]);
-    if (s->counters_fd >= 0)
-        close(s->counters_fd);
     if (s->skel)
         sensor_bpf__destroy(s->skel);
     free(s);
@@ -224,7 +208,7 @@ int hm_sensor_args_ring_fd(const struct hm_sensor *s)
 
 int hm_sensor_counters_fd(const struct hm_sensor *s)
 {
-    return s->counters_fd;
+    return bpf_map__fd(s->skel->maps.counters);
 }
 
 int hm_sensor_tier(const struct hm_sensor *s)

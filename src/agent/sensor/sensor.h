@@ -28,7 +28,7 @@ void hm_sensor_close(struct hm_sensor *s);
 int hm_sensor_ring_fd(const struct hm_sensor *s);
 int hm_sensor_args_ring_fd(const struct hm_sensor *s);
 int hm_sensor_counters_fd(
-    const struct hm_sensor *s); /* opened read-only: mmap PROT_READ works, no write */
+    const struct hm_sensor *s); /* frozen: mmap for reading works, nobody can write */
 int hm_sensor_tier(const struct hm_sensor *s); /* 1 or 2; 3: no BTF (only without a sensor) */
 
 /* Every process that runs now (in scope), as HM_REC_SNAPSHOT records: kernel identity from a BPF

@@ -21,7 +21,6 @@ struct hm_sensor {
     bool active[HM_PART_COUNT];
     bool accept_fexit; /* accept is seen at the function, not at the syscall */
     bool scoped, attached;
-    int counters_fd;          /* read-only */
     int error[HM_PART_COUNT]; /* why a part is not active */
     struct hm_probe_results probes;
 };
