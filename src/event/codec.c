@@ -26,8 +26,7 @@ struct row {
 #define TAG(num, type) ((num) << 3 | WIRE_##type)
 static const struct row rows[HM_FIELD_COUNT] = {
 #define F(num, id, name, type, ...)                                                                \
-    {{TAG(num, type) < 0x80 ? TAG(num, type) : (TAG(num, type) & 0x7f) | 0x80,                     \
-      TAG(num, type) >> 7},                                                                        \
+    {{(TAG(num, type) & 0x7f) | (TAG(num, type) < 0x80 ? 0 : 0x80), TAG(num, type) >> 7},          \
      TAG(num, type) < 0x80 ? 1 : 2,                                                                \
      WIRE_##type,                                                                                  \
      num,                                                                                          \
