@@ -180,7 +180,7 @@ void hm_alerts_raise(struct hm_alerts *a, struct hm_sink *sink,
     hm_event_set_u64(&f, HM_F_ALERT_EVENT_SEQ, hm_event_u64(e, HM_F_SEQ));
     hm_sink_put(sink, HM_LANE_ALERT, &f);
     a->counts.raised++;
-    hm_info("alert: %s: %.*s", rule->title, (int)a->reason.len, (const char *)a->reason.data);
+    hm_debug("alert: %s: %.*s", rule->title, (int)a->reason.len, (const char *)a->reason.data);
 }
 
 struct hm_alert_counts hm_alert_counts(const struct hm_alerts *a)

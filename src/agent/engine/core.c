@@ -249,8 +249,9 @@ int hm_core_tick(struct hm_core *c, const volatile struct hm_sensor_counter *cou
                               .malformed = c->malformed};
     hm_files_tick(c->files, now);
     hm_loss_report(&c->loss, c->sink, counters, &own, now);
-    int durable = hm_sink_tick(c->sink, max_age_ms);
-    if (durable >= 0 && max_age_ms == 0) {
+    bool all = false;
+    int durable = hm_sink_tick(c->sink, max_age_ms, &all);
+    if (all && max_age_ms == 0) {
         struct hm_ledger_page *page = page_of(c);
         page->kept = page->taken;
         page->kept_ns = now;

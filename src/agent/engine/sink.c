@@ -153,21 +153,29 @@ static bool report(struct hm_sink *s, uint64_t class, struct missing *m)
     return true;
 }
 
-int hm_sink_tick(struct hm_sink *s, uint32_t max_age_ms)
+static void catch_up(struct hm_sink *s)
 {
-    set_clock(s);
-    /* Batches first: what they free is room for the rest. */
-    int durable = hm_journal_tick(s->journal, hm_clock_mono_ns(), max_age_ms);
     if (s->counts.held)
         retry_held(s);
     for (uint64_t c = 0; c < CLASSES; c++)
         if (s->missing[c].count && !report(s, c, &s->missing[c]))
-            return durable;
-    if (s->full && durable >= 0 && !s->counts.held) {
+            return;
+    if (s->full && !s->counts.held) {
         s->full = false;
         hm_info("journal takes events again");
     }
-    return durable;
+}
+
+int hm_sink_tick(struct hm_sink *s, uint32_t max_age_ms, bool *ret_all)
+{
+    set_clock(s);
+    /* Batches first: what they free is room for the rest. */
+    int before = hm_journal_tick(s->journal, hm_clock_mono_ns(), max_age_ms);
+    catch_up(s);
+    /* Again for what caught up; this one also tells of a batch that found no room in the first. */
+    int after = hm_journal_tick(s->journal, hm_clock_mono_ns(), max_age_ms);
+    *ret_all = before >= 0 && after >= 0 && !s->full;
+    return (before > 0 ? before : 0) + (after > 0 ? after : 0);
 }
 
 bool hm_sink_alerted(struct hm_sink *s)

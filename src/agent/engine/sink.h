@@ -19,8 +19,9 @@ bool hm_sink_put(struct hm_sink *s, enum hm_lane lane, struct hm_event *e);
 /* Journal a loss event. False: no room, and nothing was counted: its reporter tries again later. */
 bool hm_sink_put_loss(struct hm_sink *s, struct hm_event *e);
 /* Once a second and before sleeping: closes batches of that age, syncs, retries what is held,
- * reports losses. Returns how many batches became durable, or a negative errno of the journal. */
-int hm_sink_tick(struct hm_sink *s, uint32_t max_age_ms);
+ * reports losses. Returns how many batches became durable; *ret_all: everything that was put and
+ * was old enough is in the log. */
+int hm_sink_tick(struct hm_sink *s, uint32_t max_age_ms, bool *ret_all);
 /* True once after something in the alert lane became durable. */
 bool hm_sink_alerted(struct hm_sink *s);
 struct hm_sink_counts hm_sink_counts(const struct hm_sink *s);
