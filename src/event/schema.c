@@ -12,7 +12,8 @@ void hm_schema_proto(struct hm_buf *out)
     hm_buf_puts(out, "// Generated from src/event/fields.def. An event as agents encode it:\n"
                      "// ascending fields, minimal varints, no repeats. Fields 16 to 22 come from\n"
                      "// the batch and are never on the wire.\n"
-                     "syntax = \"proto3\";\npackage hinomi;\n\nmessage Event {\n");
+                     "// proto2: presence counts, and every generator knows it.\n"
+                     "syntax = \"proto2\";\npackage hinomi;\n\nmessage Event {\n");
     for (int f = 0; f < HM_FIELD_COUNT; f++) {
         const struct hm_field_info *i = &hm_fields[f];
         hm_buf_printf(out, "  optional %s %s = %u; // %s%s%s%s\n", proto_types[i->type], i->column,
