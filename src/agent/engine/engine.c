@@ -186,7 +186,7 @@ static int build(struct hm_engine *g, const struct hm_msg_engine_start *s, uint6
     if (r < 0)
         return r;
     say_start(g, s, &gap, damage);
-    hm_info("engine: %zu rules, epoch %016llx", hm_ruleset_count(g->rules),
+    hm_info("%zu rules, epoch %016llx", hm_ruleset_count(g->rules),
             (unsigned long long)hm_journal_epoch(g->journal));
     return hm_engine_watch(g, err);
 }
