@@ -17,6 +17,7 @@ import './styles/shell.css';
 import './styles/pages.css';
 import './styles/events.css';
 import './styles/alert.css';
+import './styles/timeline.css';
 
 const client = new QueryClient({
   defaultOptions: {

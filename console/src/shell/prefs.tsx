@@ -1,4 +1,5 @@
 /* Language and theme, as two plain selects. */
+import { useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { setLanguage, useTexts } from '../i18n';
 import { currentTheme, setTheme, type Theme } from '../lib/prefs';
@@ -6,8 +7,11 @@ import type { Lang } from '../lib/time';
 
 export function LanguageSelect() {
   const { t, lang } = useTexts();
+  const client = useQueryClient();
+  /* the server answers some texts in the language asked for, so what is shown is asked again */
+  const choose = (next: Lang) => void setLanguage(next).then(() => client.invalidateQueries());
   return (
-    <select aria-label={t('prefs.language')} value={lang} onChange={(e) => void setLanguage(e.target.value as Lang)}>
+    <select aria-label={t('prefs.language')} value={lang} onChange={(e) => choose(e.target.value as Lang)}>
       <option value="ja" lang="ja">
         {t('prefs.ja')}
       </option>

@@ -26,8 +26,8 @@ export function RespondBar({ alert, tree, title }: { alert: AlertDetail; tree: T
   const base = { endpoint: alert.endpoint, alert: alert.id, reason: title };
   if (!may('respond')) return null;
   return (
-    <section className="card respond" aria-label={t('alert.respond')}>
-      <div className="card-body stack-tight">
+    <>
+      <section className="card respond" aria-label={t('alert.respond')}>
         <div className="row">
           <button type="button" className="btn btn-main" data-testid="kill" disabled={!root} onClick={() => setTarget({ ...base, kind: 'kill', processKey: root, processes: liveBelow(tree?.nodes ?? [], root) })}>
             <Icon name="stop" />
@@ -48,10 +48,10 @@ export function RespondBar({ alert, tree, title }: { alert: AlertDetail; tree: T
           <span className="grow" />
           <IsolationBadge state={isolation} />
         </div>
-        {given.map((o) => (
-          <Progress key={o.id} order={o} />
-        ))}
-      </div>
+      </section>
+      {given.map((o) => (
+        <Progress key={o.id} order={o} />
+      ))}
       {target && (
         <ConfirmOrder
           target={target}
@@ -62,6 +62,6 @@ export function RespondBar({ alert, tree, title }: { alert: AlertDetail; tree: T
           }}
         />
       )}
-    </section>
+    </>
   );
 }

@@ -211,9 +211,7 @@ function Page({ e }: { e: Endpoint }) {
         <Actions e={e} onTarget={setTarget} onRevoke={() => setRevoking(true)} />
       </PageHead>
       {given.map((o) => (
-        <div key={o.id} className="card card-body">
-          <Progress order={o} />
-        </div>
+        <Progress key={o.id} order={o} />
       ))}
       <div className="two-even">
         <div className="stack">

@@ -24,7 +24,12 @@ export function Sensors({ e }: { e: Endpoint }) {
                 <li key={i}>
                   <Icon name="check" size={16} />
                   <span>
-                    <Safe text={s.name} /> <span className="small muted">{s.detail && <Safe text={s.detail} />}</span>
+                    <Safe text={s.detail || s.name} />{' '}
+                    {s.detail && (
+                      <span className="tiny muted mono">
+                        <Safe text={s.name} />
+                      </span>
+                    )}
                   </span>
                 </li>
               ))}

@@ -37,7 +37,7 @@ export function EventsChart({ perMinute }: { perMinute: number[] }) {
           legend: { show: false },
           scales: { x: { time: true }, y: { range: (_u, _min, max) => [0, Math.max(5, max * 1.15)] } },
           axes: [
-            { ...axis, space: 70, grid: { show: false }, values: (_u, ticks) => ticks.map((s) => minuteText(new Date(s * 1000), lang)) },
+            { ...axis, size: 28, space: 70, grid: { show: false }, values: (_u, ticks) => ticks.map((s) => minuteText(new Date(s * 1000), lang)) },
             { ...axis, size: 52, space: 40, values: (_u, ticks) => ticks.map((n) => numberText(n, lang)) },
           ],
           series: [{}, { stroke: css('--chart'), fill: css('--chart-fill'), width: 2, points: { show: false } }],
