@@ -92,18 +92,28 @@ void hm_control_close(struct hm_control *c)
     free(c);
 }
 
-int hm_control_begin(struct hm_control *c)
+static int begin(struct hm_control *c, enum hm_sql_id how)
 {
     if (c->depth > 0) {
         c->depth++;
         return 0;
     }
-    int r = hm_sql_run(c, HM_SQL_BEGIN, "");
+    int r = hm_sql_run(c, how, "");
     if (r < 0)
         return r;
     c->depth = 1;
     c->cancelled = false;
     return 0;
+}
+
+int hm_control_begin(struct hm_control *c)
+{
+    return begin(c, HM_SQL_BEGIN);
+}
+
+int hm_control_snapshot_begin(struct hm_control *c)
+{
+    return begin(c, HM_SQL_BEGIN_READ);
 }
 
 int hm_control_commit(struct hm_control *c)

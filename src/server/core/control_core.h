@@ -6,6 +6,9 @@
 /* Commit when result >= 0, else roll back; returns result, or the commit's failure. */
 int hm_control_end(struct hm_control *c, int result) HM_CHECK;
 
+/* A read transaction: several reads see one state; end it with hm_control_rollback(). */
+int hm_control_snapshot_begin(struct hm_control *c) HM_CHECK;
+
 /* ---- enrolment and admission (control_endpoint.c, control_access.c)
  * ------------------------------*/
 struct hm_enroll_grant {
@@ -154,6 +157,8 @@ int hm_segment_has(struct hm_control *c, const char *tenant, const char *file) H
 int hm_segment_delete(struct hm_control *c, const char *tenant, const char *file) HM_CHECK;
 int hm_segment_set_state(struct hm_control *c, const char *tenant, const char *file,
                          const char *state) HM_CHECK;
+/* live → suspect: a reader failed on it. -ENOENT: not live. */
+int hm_segment_suspect(struct hm_control *c, const char *tenant, const char *file) HM_CHECK;
 /* Segments of one state, at most 16; returns how many. */
 int hm_segment_by_state(struct hm_control *c, const char *state, struct hm_segment *ret,
                         size_t max) HM_CHECK;

@@ -73,6 +73,11 @@ int hm_segment_set_state(struct hm_control *c, const char *tenant, const char *f
     return hm_sql_change(c, HM_SQL_SEGMENT_STATE, "ttt", tenant, file, state);
 }
 
+int hm_segment_suspect(struct hm_control *c, const char *tenant, const char *file)
+{
+    return hm_sql_change(c, HM_SQL_SEGMENT_SUSPECT, "tt", tenant, file);
+}
+
 struct segments {
     struct hm_segment *s;
     size_t n, max;

@@ -12,7 +12,7 @@
 #define DELIVER_DRILL_S 120ull  /* a drill is for now, not for later */
 #define ISOLATE_S       (24 * 3600ull)
 #define EXPIRES_MIN_S   60ull
-#define DELIVER_MAX_S     (24 * 3600ull) /* HM_ORDER_LIFE_MAX_MS: endpoints refuse longer ones */
+#define DELIVER_MAX_S   (24 * 3600ull) /* HM_ORDER_LIFE_MAX_MS: endpoints refuse longer ones */
 #define EXPIRES_MAX_S   (30 * 24 * 3600ull)
 
 /* Rank: an order only moves to a higher one; the last three end it. */
