@@ -226,6 +226,9 @@ struct sock {
     int sk_err;
     __u8 sk_shutdown;
 } __core;
+struct inet_sock {
+    __be16 inet_sport;
+} __core;
 struct tcp_sock {
     __u64 bytes_received, bytes_sent, bytes_retrans;
 } __core;

@@ -29,7 +29,11 @@ struct {
 static __always_inline void fill_ends(struct hm_rec_net *r, const struct sock *sk)
 {
     r->family = local_ip(sk, r->local_ip);
+    /* skc_num is cleared before the close is told; inet_sport is not, but a listener has it later
+     */
     r->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
+    if (!r->local_port)
+        r->local_port = bpf_ntohs(BPF_CORE_READ((const struct inet_sock *)sk, inet_sport));
     if (r->direction != HM_NET_LISTENING) {
         r->family = remote_ip(sk, r->remote_ip);
         r->remote_port = bpf_ntohs(BPF_CORE_READ(sk, __sk_common.skc_dport));
@@ -101,6 +105,8 @@ static __always_inline void on_close(struct sock *sk)
         return;
     fill_net(&r, HM_REC_CLOSE, o, sk);
     r.bytes_in = BPF_CORE_READ(tp, bytes_received);
+    if (r.bytes_in && BPF_CORE_READ(sk, sk_shutdown) & RCV_SHUTDOWN)
+        r.bytes_in--; /* the peer's FIN counts as a byte */
     r.bytes_out = BPF_CORE_READ(tp, bytes_sent) - BPF_CORE_READ(tp, bytes_retrans);
     output(HM_PROG_SOCK_STATE, &r.h, sizeof r);
     bpf_map_delete_elem(&accepted, &key);
