@@ -2,22 +2,41 @@
  * other, each as le16 length · bytes; the core must take or refuse each without a step outside. */
 #include "agent/engine/core.h"
 #include "base/cursor.h"
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+static char dir[] = "/tmp/hm-fuzz-record-XXXXXX";
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *f)
+{
+    (void)st, (void)type, (void)f;
+    return remove(path);
+}
+
+static void clean(void)
+{
+    nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 static struct hm_core *core_new(void)
 {
-    char dir[] = "/tmp/hm-fuzz-record-XXXXXX";
     struct hm_journal_options jo = {.boot = 1, .quota_bytes = 1 << 20};
     struct hm_log_damage damage[HM_LANE_COUNT];
     struct hm_journal *j = NULL;
     struct hm_core *c = NULL;
     if (!mkdtemp(dir) || hm_journal_open(dir, &jo, &j, damage, NULL) < 0)
         abort();
-    struct hm_core_options o = {.boot = 1, .journal = j, .policy_paths = hm_slice_str("/etc"), .live_max = 64, .exited_max = 16,
-                                .dirs_max = 16, .files_max = 16};
+    struct hm_core_options o = {.boot = 1,
+                                .journal = j,
+                                .policy_paths = hm_slice_str("/etc"),
+                                .live_max = 64,
+                                .exited_max = 16,
+                                .dirs_max = 16,
+                                .files_max = 16};
     if (hm_core_new(&o, &c, NULL) < 0)
         abort();
+    atexit(clean);
     return c;
 }
 
