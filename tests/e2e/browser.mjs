@@ -63,5 +63,8 @@ export async function checkAccessible(page, name, faults) {
 
 export function shooter(folder) {
   mkdirSync(folder, { recursive: true });
-  return (page, name, fullPage = true) => page.screenshot({ path: join(folder, `${name}.png`), fullPage });
+  return async (page, name, fullPage = true) => {
+    if (fullPage) await page.evaluate(() => window.scrollTo(0, 0)); /* or sticky bars land in the middle */
+    await page.screenshot({ path: join(folder, `${name}.png`), fullPage });
+  };
 }

@@ -135,8 +135,8 @@ async function isolateAndRelease(c, tag) {
 }
 
 async function changeState(c) {
-  await c.page.getByLabel(c.t('alert.newState')).selectOption('TRIAGE');
-  await c.page.getByLabel(c.t('alert.stateReason')).fill('drill');
+  await c.page.getByLabel(c.t('alert.newState'), { exact: true }).selectOption('TRIAGE');
+  await c.page.getByLabel(c.t('alert.stateReason'), { exact: true }).fill('drill');
   await c.button('alert.changeState').click();
   await c.page.locator('ol.history li').first().waitFor();
   must(true, 'the state is changed and its history kept');
