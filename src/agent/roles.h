@@ -2,7 +2,13 @@
 #pragma once
 #include "proc/proc.h"
 
-enum hm_agent_role { HM_AGENT_ENGINE, HM_AGENT_INSPECT, HM_AGENT_UPLINK, HM_AGENT_PROBE, HM_AGENT_ROLES };
+enum hm_agent_role {
+    HM_AGENT_ENGINE,
+    HM_AGENT_INSPECT,
+    HM_AGENT_UPLINK,
+    HM_AGENT_PROBE,
+    HM_AGENT_ROLES
+};
 extern const struct hm_role hm_agent_roles[HM_AGENT_ROLES];
 
 /* What a role does once it was re-executed as `-p NAME`: receives its start message on HM_ROLE_FD,

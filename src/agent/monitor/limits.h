@@ -1,0 +1,53 @@
+/* Ceilings of monitor, each with its reason. */
+#pragma once
+
+/* What may wait for a child that is slow: some seconds of answers; past it they are counted lost.
+ */
+#define HM_MON_OUTBOX_MESSAGES 4096
+#define HM_MON_OUTBOX_BYTES    (8u << 20)
+/* Messages served from one child before the others get their turn. */
+#define HM_MON_BURST 256
+
+/* Executables being hashed at once; more wait in the engine, which asks again. */
+#define HM_MON_HASHES_MAX 64
+/* inspect is killed when a hash takes longer: 1 GiB at 0.2 GB/s. */
+#define HM_MON_HASH_NS (10ull * 1000000000)
+
+/* Brake: this many crashes in this time, and restarts become slow. */
+#define HM_MON_CRASHES         3
+#define HM_MON_CRASH_WINDOW_NS (300ull * 1000000000)
+#define HM_MON_RESTART_NS      (500ull * 1000000)
+#define HM_MON_RESTART_SLOW_NS (30ull * 1000000000)
+/* A child that answered heart beats and then is silent for so long is killed. */
+#define HM_MON_BEAT_NS   (5ull * 1000000000)
+#define HM_MON_SILENT_NS (60ull * 1000000000)
+/* What a child gets to finish when everything stops (the journal is synced in it). */
+#define HM_MON_STOP_MS 5000
+/* The start-up snapshot blocks monitor; an engine that takes no records for so long has failed. */
+#define HM_MON_SNAPSHOT_MS 30000
+
+/* Events monitor made lately: sent again when the engine crashed before it can have stored them. */
+#define HM_MON_EVENTS_KEPT     64
+#define HM_MON_EVENTS_AGAIN_NS (2ull * 1000000000)
+
+/* File systems under fanotify marks; a host has one to ten that policy paths lie on. */
+#define HM_MON_FILESYSTEMS_MAX 32
+/* Folders and files whose opening is recorded; one inode mark each. */
+#define HM_MON_SENSITIVE_MAX 256
+/* How often homes and sensitive files that came to be since are looked for. */
+#define HM_MON_REMARK_NS (10ull * 1000000000)
+
+/* Orders that wait while one is carried out. A person clicks; a flood is an attack. */
+#define HM_MON_ORDERS_MAX 16
+/* Refused orders that are journalled in an hour; the rest is only counted. */
+#define HM_MON_REFUSALS_TOLD 20
+#define HM_MON_WHO_IS_NS     (3ull * 1000000000)
+/* A signed time is taken only for a nonce this young: what it may be late by. */
+#define HM_MON_NONCE_NS       (120ull * 1000000000)
+#define HM_MON_NONCE_RENEW_NS (60ull * 1000000000)
+
+/* Drills at once; each ends by itself. */
+#define HM_MON_DRILLS_MAX 8
+
+/* The journal's disk quota on the endpoint. */
+#define HM_MON_QUOTA_BYTES (512ull << 20)

@@ -1,0 +1,232 @@
+/* The whole surface of root: one table of what a child may ask. Everything else, and everything
+ * malformed, ends the child that sent it. */
+#include "agent/monitor/state.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- engine -----------------------------------------------------------------------------------
+ */
+
+static int serve_resolve_dir(struct hm_monitor *m, const void *msg)
+{
+    const struct hm_msg_resolve_dir *q = msg;
+    char path[4096];
+    size_t n = hm_watch_resolve(m->watch, q->fsid, q->handle, path, sizeof path);
+    struct hm_msg_dir_path a = {.id = q->id, .path = hm_slice(path, n)};
+    hm_mon_send(m, HM_AGENT_ENGINE, &hm_desc_dir_path, &a, NULL, 0);
+    return 0;
+}
+
+static void answer_hash(struct hm_monitor *m, uint64_t engine_id, struct hm_slice hash,
+                        uint64_t size)
+{
+    struct hm_msg_image_hash a = {.id = engine_id, .sha256 = hash, .size = size};
+    hm_mon_send(m, HM_AGENT_ENGINE, &hm_desc_image_hash, &a, NULL, 0);
+}
+
+/* /proc/PID/exe is the file that runs, whatever its path says by now; dev and inode tell whether
+ * the process is still the one the engine saw. */
+static int open_image(const struct hm_msg_hash_image *q)
+{
+    char path[32];
+    struct stat st;
+    if (q->pid == 0 || q->pid > INT32_MAX)
+        return -1;
+    snprintf(path, sizeof path, "/proc/%u/exe", (unsigned)q->pid);
+    hm_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_ino != q->inode ||
+        st.st_dev != q->dev)
+        return -1;
+    return hm_steal_fd(&fd);
+}
+
+static struct hm_hashing *free_hashing(struct hm_monitor *m)
+{
+    for (size_t i = 0; i < HM_MON_HASHES_MAX; i++)
+        if (!m->hashing[i].used)
+            return &m->hashing[i];
+    return NULL;
+}
+
+static int serve_hash_image(struct hm_monitor *m, const void *msg)
+{
+    const struct hm_msg_hash_image *q = msg;
+    struct hm_hashing *h = m->child[HM_AGENT_INSPECT].pid ? free_hashing(m) : NULL;
+    hm_autoclose int fd = h ? open_image(q) : -1;
+    if (fd < 0) {
+        answer_hash(m, q->id, hm_slice(NULL, 0), 0);
+        return 0;
+    }
+    *h = (struct hm_hashing){true, q->id, hm_clock_mono_ns()};
+    struct hm_msg_inspect_hash ask = {.id = (uint64_t)(h - m->hashing) + 1};
+    hm_mon_send(m, HM_AGENT_INSPECT, &hm_desc_inspect_hash, &ask, &fd, 1);
+    return 0;
+}
+
+/* Observe only: no authority permits anything yet, so every proposal is recorded as refused. */
+static int serve_propose(struct hm_monitor *m, const void *msg)
+{
+    const struct hm_msg_propose *q = msg;
+    char text[256];
+    snprintf(text, sizeof text,
+             "{\"error\":\"proposal of rule %.*s refused: this endpoint only observes\"}",
+             (int)(q->rule.len > 64 ? 64 : q->rule.len), (const char *)q->rule.p);
+    for (char *p = text; *p; p++) /* the engine's words inside our JSON */
+        if ((unsigned char)*p < 0x20 || *p == '\\')
+            *p = '?';
+    struct hm_event e;
+    hm_event_clear(&e);
+    hm_event_set_u64(&e, HM_F_ACTION, HM_ACTION_AGENT_ORDER);
+    hm_event_set_u64(&e, HM_F_ORDER_KIND, q->kind);
+    hm_event_set_u64(&e, HM_F_ORDER_STATE, 3); /* HM_ORDER_REFUSED */
+    hm_event_set_u64(&e, HM_F_TARGET_KEY, q->process_key);
+    hm_event_set_u64(&e, HM_F_TARGET_PID, q->pid);
+    hm_event_set(&e, HM_F_ORDER_DETAIL, hm_slice_str(text));
+    hm_mon_journal(m, &e, HM_LANE_BULK);
+    return 0;
+}
+
+static int serve_know_process(struct hm_monitor *m, const void *msg)
+{
+    hm_mon_orders_know(m, msg);
+    return 0;
+}
+
+/* ---- inspect, probe ---------------------------------------------------------------------------
+ */
+
+static int serve_inspected(struct hm_monitor *m, const void *msg)
+{
+    const struct hm_msg_inspected *a = msg;
+    if (a->id == 0 || a->id > HM_MON_HASHES_MAX || !m->hashing[a->id - 1].used ||
+        (a->sha256.len != 0 && a->sha256.len != HM_SHA256_BYTES))
+        return -EBADMSG;
+    m->hashing[a->id - 1].used = false;
+    answer_hash(m, m->hashing[a->id - 1].engine_id, a->sha256, a->size);
+    return 0;
+}
+
+static int serve_probe_done(struct hm_monitor *m, const void *msg)
+{
+    const struct hm_msg_probe_done *a = msg;
+    hm_mon_orders_probed(m, a->results);
+    return 0;
+}
+
+/* ---- uplink -----------------------------------------------------------------------------------
+ */
+
+static int serve_order(struct hm_monitor *m, const void *msg)
+{
+    const struct hm_msg_got_order *q = msg;
+    hm_mon_orders_got(m, q->order);
+    return 0;
+}
+
+static int serve_time(struct hm_monitor *m, const void *msg)
+{
+    const struct hm_msg_got_time *q = msg;
+    hm_mon_orders_time(m, q->time);
+    return 0;
+}
+
+static int serve_link(struct hm_monitor *m, const void *msg)
+{
+    const struct hm_msg_link_state *q = msg;
+    hm_mon_orders_link(m, q->up == 1);
+    return 0;
+}
+
+/* ---- the table --------------------------------------------------------------------------------
+ */
+
+#define FROM(role) (1u << HM_AGENT_##role)
+static const struct request {
+    uint16_t number;
+    unsigned from;
+    const struct hm_msg_desc *desc;
+    int (*serve)(struct hm_monitor *m, const void *msg); /* NULL: heart beat */
+} requests[] = {
+    {HM_MSG_RESOLVE_DIR, FROM(ENGINE), &hm_desc_resolve_dir, serve_resolve_dir},
+    {HM_MSG_HASH_IMAGE, FROM(ENGINE), &hm_desc_hash_image, serve_hash_image},
+    {HM_MSG_PROPOSE, FROM(ENGINE), &hm_desc_propose, serve_propose},
+    {HM_MSG_KNOW_PROCESS, FROM(ENGINE), &hm_desc_know_process, serve_know_process},
+    {HM_MSG_INSPECTED, FROM(INSPECT), &hm_desc_inspected, serve_inspected},
+    {HM_MSG_GOT_ORDER, FROM(UPLINK), &hm_desc_got_order, serve_order},
+    {HM_MSG_GOT_TIME, FROM(UPLINK), &hm_desc_got_time, serve_time},
+    {HM_MSG_LINK_STATE, FROM(UPLINK), &hm_desc_link_state, serve_link},
+    {HM_MSG_PROBE_DONE, FROM(PROBE), &hm_desc_probe_done, serve_probe_done},
+    {HM_MSG_BEAT, FROM(ENGINE) | FROM(INSPECT) | FROM(UPLINK), &hm_desc_beat, NULL},
+};
+union any_request {
+    struct hm_msg_resolve_dir a;
+    struct hm_msg_hash_image b;
+    struct hm_msg_propose c;
+    struct hm_msg_know_process d;
+    struct hm_msg_inspected e;
+    struct hm_msg_got_order f;
+    struct hm_msg_got_time g;
+    struct hm_msg_link_state h;
+    struct hm_msg_probe_done i;
+    struct hm_msg_beat j;
+};
+
+static int dispatch(struct hm_monitor *m, enum hm_agent_role role, const struct hm_ipc_msg *in)
+{
+    if (in->fd_count) /* nobody has a descriptor to give us */
+        return -EBADMSG;
+    for (size_t i = 0; i < HM_ARRAY_LEN(requests); i++) {
+        const struct request *q = &requests[i];
+        if (q->number != in->number || !(q->from & 1u << role))
+            continue;
+        union any_request msg = {0};
+        if (hm_msg_decode(q->desc, in->payload, &msg) < 0)
+            return -EBADMSG;
+        if (q->serve)
+            return q->serve(m, &msg);
+        m->child[role].beat_seen_ns = hm_clock_mono_ns();
+        return 0;
+    }
+    return -EBADMSG;
+}
+
+/* Serve what a child has sent, up to a burst. */
+void hm_mon_serve(struct hm_monitor *m, enum hm_agent_role role)
+{
+    struct hm_child *c = &m->child[role];
+    for (int i = 0; i < HM_MON_BURST && c->pid && !c->stopping; i++) {
+        struct hm_ipc_msg in;
+        int r = hm_ipc_recv(c->fd, &c->in, &in);
+        if (r == 0 || r == -ECONNRESET)
+            return; /* its pidfd tells the rest */
+        if (r == 1) {
+            r = dispatch(m, role, &in);
+            for (int k = 0; k < in.fd_count; k++)
+                close(in.fds[k]);
+        }
+        if (r < 0)
+            hm_mon_child_kill(m, role, "it sent a malformed or forbidden request");
+    }
+}
+
+void hm_mon_inspect_lost(struct hm_monitor *m)
+{
+    for (size_t i = 0; i < HM_MON_HASHES_MAX; i++) {
+        if (!m->hashing[i].used)
+            continue;
+        m->hashing[i].used = false;
+        answer_hash(m, m->hashing[i].engine_id, hm_slice(NULL, 0), 0);
+    }
+}
+
+void hm_mon_hashing_tick(struct hm_monitor *m, uint64_t now_ns)
+{
+    for (size_t i = 0; i < HM_MON_HASHES_MAX; i++)
+        if (m->hashing[i].used && now_ns - m->hashing[i].asked_ns > HM_MON_HASH_NS) {
+            hm_mon_child_kill(m, HM_AGENT_INSPECT, "a file took longer than its deadline");
+            return;
+        }
+}

@@ -1,0 +1,12 @@
+/* Ceilings of what responses do. */
+#pragma once
+
+/* Processes ended by one order. A fork bomb's tree is killed in several orders. */
+#define HM_KILL_MAX 4096
+/* Looks at /proc for children that came while their parents were being stopped. A stopped process
+ * forks no more, so each look finds fewer; what still grows after so many is reported. */
+#define HM_KILL_PASSES 32
+/* What a killed process gets to be gone; longer means it sleeps in the kernel. */
+#define HM_KILL_WAIT_MS 1500
+/* Of an image's path in the report. */
+#define HM_KILL_IMAGE_BYTES 256
