@@ -60,3 +60,9 @@ export function agoText(date: Date, now: Date, lang: Lang): string {
 export function numberText(n: number, lang: Lang): string {
   return new Intl.NumberFormat(locale(lang)).format(n);
 }
+
+/* Seconds of the last `count` minutes, the present one last. */
+export function minutesAxis(count: number, now: number): number[] {
+  const last = Math.floor(now / 60_000) * 60;
+  return Array.from({ length: count }, (_, i) => last - (count - 1 - i) * 60);
+}

@@ -13,7 +13,7 @@ import { Code, Safe } from '../../ui/safe';
 import { Loaded } from '../../ui/states';
 import { Statement } from '../../ui/statement';
 import { Ago, Moment } from '../../ui/time';
-import { tacticKey } from '../overview/overview';
+import { tacticKey } from '../../lib/triage';
 import { text } from '../../lib/event';
 import { Evidence } from './evidence';
 import { RespondBar } from './respond';

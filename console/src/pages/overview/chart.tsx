@@ -3,17 +3,12 @@ import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { useTexts } from '../../i18n';
-import { minuteText, numberText } from '../../lib/time';
+import { minutesAxis, minuteText, numberText } from '../../lib/time';
 
 const HEIGHT = 180;
 
 function css(name: string): string {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
-}
-
-export function minutesAxis(count: number, now: number): number[] {
-  const last = Math.floor(now / 60_000) * 60;
-  return Array.from({ length: count }, (_, i) => last - (count - 1 - i) * 60);
 }
 
 export function EventsChart({ perMinute }: { perMinute: number[] }) {

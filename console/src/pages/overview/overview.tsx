@@ -1,9 +1,11 @@
 /* The first page: what needs a decision now, then how the fleet is, then what is not seen. */
+import { lazy, Suspense } from 'react';
 import { Link } from 'react-router-dom';
 import { useAlerts, useEndpoints, useOverview } from '../../api/queries';
 import type { Alert, Endpoint, Overview } from '../../api/types';
 import { useTexts } from '../../i18n';
 import { numberText } from '../../lib/time';
+import { byUrgency, tacticKey } from '../../lib/triage';
 import { PageHead } from '../../shell/layout';
 import { AlertStateBadge, Badge, PracticeTag, SeverityBadge } from '../../ui/badges';
 import { Icon } from '../../ui/icons';
@@ -12,12 +14,9 @@ import { Safe } from '../../ui/safe';
 import { Empty, Loaded } from '../../ui/states';
 import { Ago, Moment } from '../../ui/time';
 import { Blind } from './blind';
-import { EventsChart } from './chart';
 import { DrillCard } from './drill';
 
-export function byUrgency(a: Alert, b: Alert): number {
-  return b.severity_id - a.severity_id || b.event_time.localeCompare(a.event_time);
-}
+const EventsChart = lazy(() => import('./chart').then((m) => ({ default: m.EventsChart })));
 
 function DecisionRow({ alert }: { alert: Alert }) {
   const { lang } = useTexts();
@@ -126,17 +125,15 @@ function Tactics({ tactics }: { tactics: Overview['tactics'] }) {
   );
 }
 
-export function tacticKey(value: string): string {
-  return value.trim().toLowerCase().replace(/^attack\./, '').replace(/[\s_]+/g, '-');
-}
-
 function Numbers({ data, endpoints }: { data: Overview; endpoints: Endpoint[] }) {
   const { t, lang } = useTexts();
   return (
     <>
       <div className="two-one">
         <Card title={t('overview.events')} aside={<span className="small muted num">{t('overview.eventsSummary', { hour: numberText(data.events.last_hour, lang), total: numberText(data.events.total, lang) })}</span>}>
-          <EventsChart perMinute={data.events.per_minute} />
+          <Suspense fallback={<div className="chart" />}>
+            <EventsChart perMinute={data.events.per_minute} />
+          </Suspense>
         </Card>
         <Tactics tactics={data.tactics} />
       </div>

@@ -8,7 +8,7 @@ import { SeverityBadge } from '../../ui/badges';
 import { Card } from '../../ui/parts';
 import { Code, Safe } from '../../ui/safe';
 import { Empty, Loaded } from '../../ui/states';
-import { tacticKey } from '../overview/overview';
+import { tacticKey } from '../../lib/triage';
 
 export function findRules(all: Rule[], text: string): Rule[] {
   const q = text.trim().toLowerCase();

@@ -1,0 +1,11 @@
+/* What comes first when somebody must decide, and how rules spell tactics. */
+import type { Alert } from '../api/types';
+
+export function byUrgency(a: Alert, b: Alert): number {
+  return b.severity_id - a.severity_id || b.event_time.localeCompare(a.event_time);
+}
+
+/* "attack.credential_access", "Credential Access": one key of the catalogue. */
+export function tacticKey(value: string): string {
+  return value.trim().toLowerCase().replace(/^attack\./, '').replace(/[\s_]+/g, '-');
+}
