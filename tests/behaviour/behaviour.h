@@ -35,8 +35,9 @@ struct behaviour {
     void (*act)(struct world *w); /* inside the cgroup, in a process of its own; _exit follows */
     void (*outside)(struct world *w); /* optional: in the harness's own cgroup, meanwhile */
     void (*check)(struct world *w);
-    uint32_t ring_bytes; /* 0: default */
-    bool deaf;           /* nobody consumes while it acts */
+    bool own_sensor; /* counters from zero, a ring of ring_bytes (0: default) */
+    uint32_t ring_bytes;
+    bool deaf; /* nobody consumes while it acts */
 };
 extern const struct behaviour process_behaviours[], image_behaviours[], network_behaviours[],
     limit_behaviours[];

@@ -135,25 +135,59 @@ static int cgroup2_mount(char *ret, size_t len)
     return found;
 }
 
-static bool make_world(struct world *w, const struct behaviour *b)
+/* What outlives a behaviour: the cgroup and, since loading takes a second in an emulated guest, one
+ * sensor for all that do not need one of their own. */
+struct stage {
+    char cgroup[256];
+    int cgroup_fd;
+    struct hm_sensor *shared;
+};
+
+static bool make_stage(struct stage *st)
 {
     char root[256];
     if (cgroup2_mount(root, sizeof root) < 0)
-        return puts("    no cgroup v2 is mounted"), false;
-    snprintf(w->cgroup, sizeof w->cgroup, "%.200s/hinomi-behaviour-%d", root, (int)getpid());
+        return puts("no cgroup v2 is mounted"), false;
+    snprintf(st->cgroup, sizeof st->cgroup, "%.200s/hinomi-behaviour-%d", root, (int)getpid());
+    if (mkdir(st->cgroup, 0755) < 0)
+        return printf("%s: %s\n", st->cgroup, strerror(errno)), false;
+    st->cgroup_fd = open(st->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return st->cgroup_fd >= 0;
+}
+
+static void end_stage(struct stage *st)
+{
+    hm_sensor_close(st->shared);
+    close(st->cgroup_fd);
+    for (int i = 0; i < 200 && rmdir(st->cgroup) < 0 && errno == EBUSY; i++)
+        usleep(5000);
+}
+
+static struct hm_sensor *open_sensor(const struct stage *st, uint32_t ring_bytes)
+{
+    const struct hm_sensor_options o = {.scope_cgroup_fd = st->cgroup_fd,
+                                        .ring_bytes = ring_bytes,
+                                        .no_tier2 = getenv("HINOMI_NO_TIER2") != NULL};
+    struct hm_sensor *s = NULL;
+    struct hm_error err = {0};
+    if (hm_sensor_open(&o, &s, &err) < 0)
+        printf("    sensor: %s\n", err.text);
+    return s;
+}
+
+static bool make_world(struct world *w, struct stage *st, const struct behaviour *b)
+{
+    memcpy(w->cgroup, st->cgroup, sizeof w->cgroup);
+    w->cgroup_fd = st->cgroup_fd;
     snprintf(w->dir, sizeof w->dir, "/tmp/hinomi-behaviour-XXXXXX");
-    if (mkdir(w->cgroup, 0755) < 0 || !mkdtemp(w->dir) || chmod(w->dir, 0755) < 0)
-        return printf("    cgroup or folder: %s\n", strerror(errno)), false;
-    w->cgroup_fd = open(w->cgroup, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (!mkdtemp(w->dir) || chmod(w->dir, 0755) < 0)
+        return printf("    folder: %s\n", strerror(errno)), false;
     w->note =
         mmap(NULL, sizeof *w->note, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    const struct hm_sensor_options o = {.scope_cgroup_fd = w->cgroup_fd,
-                                        .ring_bytes = b->ring_bytes,
-                                        .no_tier2 = getenv("HINOMI_NO_TIER2") != NULL};
-    struct hm_error err = {0};
-    if (hm_sensor_open(&o, &w->sensor, &err) < 0)
-        return printf("    sensor: %s\n", err.text), false;
-    w->counters = hm_counters_map(hm_sensor_counters_fd(w->sensor));
+    if (!b->own_sensor && !st->shared)
+        st->shared = open_sensor(st, 0);
+    w->sensor = b->own_sensor ? open_sensor(st, b->ring_bytes) : st->shared;
+    w->counters = w->sensor ? hm_counters_map(hm_sensor_counters_fd(w->sensor)) : NULL;
     return w->counters != NULL;
 }
 
@@ -168,21 +202,17 @@ static void remove_tree(const char *dir)
     wait_for(p);
 }
 
-static void end_world(struct world *w)
+static void end_world(struct world *w, const struct stage *st)
 {
     char sub[300];
     for (size_t i = 0; i < w->seen_count; i++)
         free(w->seen[i]);
     hm_counters_unmap(w->counters);
-    hm_sensor_close(w->sensor);
+    if (w->sensor != st->shared)
+        hm_sensor_close(w->sensor);
     snprintf(sub, sizeof sub, "%s/sub", w->cgroup);
     rmdir(sub);
-    for (int i = 0; i < 200 && rmdir(w->cgroup) < 0 && errno == EBUSY; i++)
-        usleep(5000);
-    if (w->dir[0])
-        remove_tree(w->dir);
-    if (w->cgroup_fd >= 0)
-        close(w->cgroup_fd);
+    remove_tree(w->dir);
     munmap(w->note, sizeof *w->note);
 }
 
@@ -248,10 +278,10 @@ static pid_t start_actor(struct world *w, const struct behaviour *b)
     _exit(0);
 }
 
-static int run(const struct behaviour *b)
+static int run(struct stage *st, const struct behaviour *b)
 {
     struct world w = {.cgroup_fd = -1};
-    if (!make_world(&w, b)) {
+    if (!make_world(&w, st, b)) {
         printf("FAIL %s\n", b->name);
         return 1;
     }
@@ -274,7 +304,7 @@ static int run(const struct behaviour *b)
     else
         printf("%s %s\n", w.failed ? "FAIL" : "ok  ", b->name);
     int result = w.failed ? 1 : w.note->unsupported ? 2 : 0;
-    end_world(&w);
+    end_world(&w, st);
     return result;
 }
 
@@ -295,10 +325,14 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     if (geteuid() != 0)
         return fputs("behaviours need root\n", stderr), 1;
+    struct stage st = {0};
+    if (!make_stage(&st))
+        return 1;
     for (size_t f = 0; f < HM_ARRAY_LEN(all); f++)
         for (const struct behaviour *b = all[f]; b->name; b++)
             if (wanted(b->name, argc, argv))
-                results[run(b)]++;
+                results[run(&st, b)]++;
+    end_stage(&st);
     printf("%d passed, %d failed, %d not possible on this kernel\n", results[0], results[1],
            results[2]);
     return results[1] || results[0] == 0;

@@ -40,6 +40,10 @@ static void check_complete(struct world *w)
            "counters");
 }
 
+static void act_sleepless(struct world *w)
+{
+}
+
 /* The counters' descriptor is handed to a process that must not be able to write it. */
 static void check_frozen(struct world *w)
 {
@@ -117,10 +121,11 @@ const struct behaviour limit_behaviours[] = {
     {.name = "a full ring is counted",
      .act = act_flood,
      .check = check_loss,
+     .own_sensor = true,
      .ring_bytes = 4096,
      .deaf = true},
-    {.name = "a flood is complete", .act = act_flood, .check = check_complete},
-    {.name = "counters cannot be written", .act = act_flood, .check = check_frozen},
+    {.name = "a flood is complete", .act = act_flood, .check = check_complete, .own_sensor = true},
+    {.name = "counters cannot be written", .act = act_sleepless, .check = check_frozen},
     {.name = "snapshot", .act = act_sleep, .outside = take_snapshot, .check = check_snapshot},
     {0},
 };

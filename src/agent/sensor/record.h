@@ -20,8 +20,7 @@
 enum hm_record_type {
     HM_REC_EXEC = 1,     /* struct hm_rec_exec */
     HM_REC_FORK = 2,     /* struct hm_rec_fork: the header is the child's */
-    HM_REC_EXIT = 3,     /* struct hm_rec_exit: the last thread is gone, once per process (a race of
-                            threads may give two on kernels before 6.16) */
+    HM_REC_EXIT = 3,     /* struct hm_rec_exit: the last thread is gone, once per process */
     HM_REC_SNAPSHOT = 4, /* struct hm_rec_exec: a process that was already running */
     HM_REC_CONNECT = 5,  /* struct hm_rec_net: established, or failed with its errno */
     HM_REC_ACCEPT = 6,   /* struct hm_rec_net */

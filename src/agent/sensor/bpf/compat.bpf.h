@@ -34,17 +34,32 @@ static __always_inline __u64 compat_mtime_ns(const struct inode *inode)
 }
 
 /* sched_process_exit tells whether the group is dead from 6.16 ("exit: move and extend
- * sched_process_exit() tracepoint"). Before, signal->live is zero for the last thread; two threads
- * that end at the same instant may both see it. */
+ * sched_process_exit() tracepoint"). Before, signal->live is zero for the last thread, but two
+ * threads that end together both see it: the first to mark the leader tells. (Seen in the guest: a
+ * joined thread is still on its way out.) */
+struct {
+    __uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+    __uint(map_flags, BPF_F_NO_PREALLOC);
+    __type(key, int);
+    __type(value, __u64);
+} exit_told SEC(".maps");
+
 struct trace_event_raw_sched_process_exit {
     bool group_dead;
 } __core;
+
 static __always_inline bool compat_group_dead(const __u64 *ctx, struct task_struct *task)
 {
     struct trace_event_raw_sched_process_exit *raw = NULL;
     if (bpf_core_field_exists(raw->group_dead))
         return (ctx[1] & 0xff) != 0;
-    return task->signal->live.counter == 0;
+    if (task->signal->live.counter != 0)
+        return false;
+    if (task->signal->nr_threads < 2)
+        return true;
+    __u64 *told =
+        bpf_task_storage_get(&exit_told, task->group_leader, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+    return !told || __sync_lock_test_and_set(told, 1) == 0;
 }
 
 /* The audit identity is there only with CONFIG_AUDIT. */

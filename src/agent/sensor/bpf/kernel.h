@@ -28,12 +28,14 @@ enum {
     BPF_MAP_TYPE_LRU_HASH = 9,
     BPF_MAP_TYPE_SK_STORAGE = 24,
     BPF_MAP_TYPE_RINGBUF = 27,
+    BPF_MAP_TYPE_TASK_STORAGE = 29,
 };
 enum {
     BPF_ANY = 0,
     BPF_F_NO_PREALLOC = 1,
     BPF_F_MMAPABLE = 1024,
     BPF_SK_STORAGE_GET_F_CREATE = 1,
+    BPF_LOCAL_STORAGE_GET_F_CREATE = 1,
     BPF_RB_NO_WAKEUP = 1,
     BPF_RB_FORCE_WAKEUP = 2,
     BPF_RB_AVAIL_DATA = 0,
@@ -171,6 +173,7 @@ struct tty_struct {
 } __core;
 struct signal_struct {
     atomic_t live;
+    int nr_threads;
     unsigned int flags;
     int group_exit_code;
     struct pid *pids[4];
