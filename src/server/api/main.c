@@ -1,4 +1,4 @@
-/* The role process `api`: starts what the other files own, and speaks with supervisor and core. */
+/* The api at work: starts what the other files own, and speaks with supervisor and core. */
 #include "base/clock.h"
 #include "base/log.h"
 #include "server/api/api.h"
@@ -192,26 +192,6 @@ static void set_shared(struct hm_shared *s, const struct hm_role_boot *b)
     pthread_mutex_init(&s->lock, NULL);
 }
 
-/* Everything may be read as far as the uid may; only core's folder may be written. The api opens no
- * connections. It may execute itself for a hunt. */
-static int confine(const struct hm_server_config *c, struct hm_error *err)
-{
-    char core[4096];
-    int abi = 0, r;
-
-    snprintf(core, sizeof core, "%s/core", c->state);
-    hm_autoclose int root = open("/", O_PATH | O_CLOEXEC);
-    hm_autoclose int db = open(core, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    hm_autoclose int null = open("/dev/null", O_PATH | O_CLOEXEC);
-    if (root < 0 || db < 0 || null < 0)
-        return hm_fail(err, -errno, "%s: %s", core, strerror(errno));
-    struct hm_sandbox_path paths[] = {{root, false}, {db, true}, {null, true}};
-    r = hm_sandbox_files(paths, HM_ARRAY_LEN(paths), false, &abi, err);
-    if (!r && abi == 0)
-        hm_warn("this kernel has no Landlock: files are protected by the uid alone");
-    return r ? r : hm_sandbox_syscalls(true, err);
-}
-
 static int start(struct role *r, struct hm_role_boot *b, struct hm_error *err)
 {
     static char key[16 * 1024], cert[64 * 1024]; /* too large for a stack; wiped below */
@@ -285,23 +265,4 @@ int hm_api_run(struct hm_role_boot *boot, int supervisor_fd, struct hm_error *er
     stop(r);
     free(r);
     return e;
-}
-
-int hm_api_main(int argc, char **argv)
-{
-    static struct hm_role_boot boot;
-    struct hm_error err = {0};
-    int r = hm_role_begin(HM_ROLE_API, &boot, &err);
-
-    (void)argc;
-    (void)argv;
-    if (!r && sodium_init() < 0)
-        r = hm_fail(&err, -EIO, "libsodium");
-    if (!r)
-        r = confine(&boot.config, &err);
-    if (!r)
-        r = hm_api_run(&boot, HM_ROLE_FD, &err);
-    if (r)
-        hm_err("%s", err.text);
-    return r ? 1 : 0;
 }
