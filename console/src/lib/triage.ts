@@ -9,3 +9,8 @@ export function byUrgency(a: Alert, b: Alert): number {
 export function tacticKey(value: string): string {
   return value.trim().toLowerCase().replace(/^attack\./, '').replace(/[\s_]+/g, '-');
 }
+
+/* A reason as the server takes it: one line, however it was typed. */
+export function oneLine(text: string): string {
+  return text.replace(/\s+/g, ' ').trim();
+}

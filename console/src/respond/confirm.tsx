@@ -4,6 +4,7 @@ import { useState, type ReactNode } from 'react';
 import { useGiveOrder } from '../api/queries';
 import type { Order, OrderRequest, TreeNode } from '../api/types';
 import { useTexts, type TextKey } from '../i18n';
+import { oneLine } from '../lib/triage';
 import { Dialog } from '../ui/dialog';
 import { Field } from '../ui/parts';
 import { Code, Safe } from '../ui/safe';
@@ -73,7 +74,7 @@ export function ConfirmOrder({ target, onClose, onGiven }: { target: Target; onC
   const give = useGiveOrder();
   const k = texts[target.kind];
   const name = target.endpoint.name;
-  const send = () => give.mutate(requestFor(target, reason.trim(), seconds), { onSuccess: onGiven });
+  const send = () => give.mutate(requestFor(target, oneLine(reason), seconds), { onSuccess: onGiven });
   return (
     <Dialog
       title={<Safe text={t(k.title, { name })} />}
@@ -117,7 +118,7 @@ export function ConfirmOrder({ target, onClose, onGiven }: { target: Target; onC
         </Field>
       )}
       <Field label={t('common.reason')} hint={t('order.reasonHint')}>
-        {(p) => <textarea {...p} rows={2} maxLength={500} required value={reason} onChange={(e) => setReason(e.target.value)} />}
+        {(p) => <textarea {...p} rows={2} maxLength={250} required value={reason} onChange={(e) => setReason(e.target.value)} />}
       </Field>
       <FormError error={give.error} />
     </Dialog>

@@ -23,7 +23,7 @@ export function RespondBar({ alert, tree, title }: { alert: AlertDetail; tree: T
   const [given, setGiven] = useState<Order[]>([]);
   const isolation = endpoint.data?.isolation.state ?? 'none';
   const root = killTarget(alert, tree);
-  const base = { endpoint: alert.endpoint, alert: alert.id, reason: title };
+  const base = { endpoint: alert.endpoint, alert: alert.id, reason: title.slice(0, 250) };
   if (!may('respond')) return null;
   return (
     <>

@@ -3,6 +3,7 @@ import { useState, type FormEvent } from 'react';
 import { useChangeAlert } from '../../api/queries';
 import type { AlertDetail, AlertState, HistoryItem } from '../../api/types';
 import { useTexts } from '../../i18n';
+import { oneLine } from '../../lib/triage';
 import { useSession } from '../../shell/session';
 import { AlertStateBadge } from '../../ui/badges';
 import { Card, Field } from '../../ui/parts';
@@ -58,7 +59,7 @@ export function StateCard({ alert }: { alert: AlertDetail }) {
     e.preventDefault();
     if (to === '') return;
     change.mutate(
-      { state: to, reason: reason.trim() },
+      { state: to, reason: oneLine(reason) },
       {
         onSuccess: () => {
           setTo('');
@@ -90,7 +91,7 @@ export function StateCard({ alert }: { alert: AlertDetail }) {
               </Field>
               {to !== '' && (
                 <Field label={t('alert.stateReason')} hint={t('alert.stateReasonHint')}>
-                  {(p) => <textarea {...p} rows={2} maxLength={500} required={must} value={reason} onChange={(e) => setReason(e.target.value)} />}
+                  {(p) => <textarea {...p} rows={2} maxLength={250} required={must} value={reason} onChange={(e) => setReason(e.target.value)} />}
                 </Field>
               )}
               <FormError error={change.error} />

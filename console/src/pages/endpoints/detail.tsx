@@ -4,6 +4,7 @@ import { Link, useParams } from 'react-router-dom';
 import { useAlerts, useEndpoint, useOrders, useRevokeEndpoint } from '../../api/queries';
 import type { Endpoint, Order } from '../../api/types';
 import { useTexts } from '../../i18n';
+import { oneLine } from '../../lib/triage';
 import { dateTimeText, parseTime } from '../../lib/time';
 import { ConfirmOrder, type Target } from '../../respond/confirm';
 import { Progress } from '../../respond/progress';
@@ -135,7 +136,7 @@ function Revoke({ e, onClose }: { e: Endpoint; onClose: () => void }) {
           <button type="button" className="btn" onClick={onClose}>
             {t('common.cancel')}
           </button>
-          <button type="button" className="btn btn-main" disabled={revoke.isPending || !reason.trim()} onClick={() => revoke.mutate(reason.trim(), { onSuccess: onClose })}>
+          <button type="button" className="btn btn-main" disabled={revoke.isPending || !reason.trim()} onClick={() => revoke.mutate(oneLine(reason), { onSuccess: onClose })}>
             {t('endpoint.revoke')}
           </button>
         </>
@@ -152,7 +153,7 @@ function Revoke({ e, onClose }: { e: Endpoint; onClose: () => void }) {
         </div>
       </div>
       <Field label={t('common.reason')} hint={t('order.reasonHint')}>
-        {(p) => <textarea {...p} rows={2} maxLength={500} value={reason} onChange={(ev) => setReason(ev.target.value)} />}
+        {(p) => <textarea {...p} rows={2} maxLength={250} value={reason} onChange={(ev) => setReason(ev.target.value)} />}
       </Field>
       <FormError error={revoke.error} />
     </Dialog>
