@@ -45,7 +45,7 @@ static bool make_parts(struct hm_core *c, const struct hm_core_options *o)
         c->dirs ? hm_files_new(c->dirs, or_default(o->files_max, HM_FILE_WAITING_MAX), &ops) : NULL;
     c->hashes = hm_hashes_new(HM_HASHES_MAX, HM_HASHES_ASKED_MAX);
     c->alerts = hm_alerts_new();
-    c->sink = hm_sink_new(o->journal);
+    c->sink = hm_sink_new(o->journal, &c->ledger);
     c->scratch = c->rules ? hm_match_scratch_new(c->rules) : NULL;
     return c->table && c->dirs && c->files && c->hashes && c->alerts && c->sink &&
            (!c->rules || c->scratch);
@@ -140,22 +140,23 @@ static void decode(struct hm_core *c, const struct hm_rec_header *h)
     }
 }
 
-static struct hm_ledger_page *page_of(struct hm_core *c)
+void hm_core_taking(struct hm_core *c)
 {
-    return c->ledger.page ? c->ledger.page : &c->ledger.own;
+    struct hm_ledger_page *page = hm_ledger_page(&c->ledger);
+    /* In this order for whoever maps the page after our death. */
+    __atomic_store_n(&page->busy, page->next_seq + 1, __ATOMIC_RELEASE);
 }
 
 int hm_core_record(struct hm_core *c, struct hm_slice record)
 {
     c->records++;
-    page_of(c)->taken++;
     int r = hm_record_check(record);
-    if (r < 0) {
+    if (r < 0)
         c->malformed++;
-        return r;
-    }
-    decode(c, (const void *)record.p);
-    return 0;
+    else
+        decode(c, (const void *)record.p);
+    __atomic_store_n(&hm_ledger_page(&c->ledger)->busy, 0, __ATOMIC_RELEASE);
+    return r;
 }
 
 static void one_file_event(struct hm_core *c, const struct hm_fan_event *e)
@@ -213,9 +214,11 @@ void hm_core_own_event(struct hm_core *c, enum hm_lane lane, struct hm_event *e)
     hm_sink_put(c->sink, lane, e);
 }
 
-void hm_core_gap(struct hm_core *c, const struct hm_ledger_gap *gap)
+uint64_t hm_core_past(struct hm_core *c, const struct hm_ledger_past *past, uint64_t first_seq)
 {
-    hm_loss_gap(c->sink, gap, hm_clock_boot_ns());
+    uint64_t missing = hm_ledger_missing(past, hm_journal_epoch(c->journal), first_seq);
+    hm_loss_past(c->sink, missing, past, hm_clock_boot_ns());
+    return missing;
 }
 
 bool hm_core_who_is(struct hm_core *c, uint64_t key, uint32_t *ret_pid, uint64_t *ret_start_ns)
@@ -251,11 +254,8 @@ int hm_core_tick(struct hm_core *c, const volatile struct hm_sensor_counter *cou
     hm_loss_report(&c->loss, c->sink, counters, &own, now);
     bool all = false;
     int durable = hm_sink_tick(c->sink, max_age_ms, &all);
-    if (all && max_age_ms == 0) {
-        struct hm_ledger_page *page = page_of(c);
-        page->kept = page->taken;
-        page->kept_ns = now;
-    }
+    if (all && max_age_ms == 0)
+        hm_ledger_page(&c->ledger)->kept_ns = now;
     return durable;
 }
 

@@ -52,8 +52,12 @@ void hm_core_image_hash(struct hm_core *c, uint64_t id, struct hm_slice sha256);
 int hm_core_event(struct hm_core *c, enum hm_lane lane, struct hm_slice canonical);
 /* An event of the engine about itself (HM_CLASS_AGENT or HM_CLASS_LOSS). */
 void hm_core_own_event(struct hm_core *c, enum hm_lane lane, struct hm_event *e);
-/* What the engine before this one took and did not keep. */
-void hm_core_gap(struct hm_core *c, const struct hm_ledger_gap *gap);
+/* What the engine before this one took and did not keep; first_seq: of this one's first bulk event.
+ * Returns how many events that were. */
+uint64_t hm_core_past(struct hm_core *c, const struct hm_ledger_past *past, uint64_t first_seq);
+/* The record that comes next leaves the ring now: should we die before it is an event, it counts.
+ */
+void hm_core_taking(struct hm_core *c);
 /* pid and start time of a living process; false: not alive or not known. */
 bool hm_core_who_is(struct hm_core *c, uint64_t key, uint32_t *ret_pid, uint64_t *ret_start_ns);
 /* Calls each() for every living descendant of the process, by who forked it, until it returns

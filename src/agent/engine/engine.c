@@ -125,19 +125,20 @@ static void say_damage(struct hm_engine *g, const struct hm_log_damage *d, const
 }
 
 static void say_start(struct hm_engine *g, const struct hm_msg_engine_start *s,
-                      const struct hm_ledger_gap *gap, const struct hm_log_damage *damage)
+                      const struct hm_ledger_past *past, const struct hm_log_damage *damage)
 {
     struct hm_event e;
     agent_event(&e, HM_ACTION_AGENT_START, s->scope);
     hm_event_set(&e, HM_F_AGENT_VERSION, s->agent_version);
     hm_core_own_event(g->core, HM_LANE_BULK, &e);
+    uint64_t missing = hm_core_past(g->core, past, hm_event_u64(&e, HM_F_SEQ));
+    if (missing)
+        hm_warn(
+            "the engine before this one had %llu events in memory when it ended; that is reported",
+            (unsigned long long)missing);
     hm_core_own_event(g->core, HM_LANE_BULK, agent_event(&e, HM_ACTION_AGENT_SENSORS, s->sensors));
     say_damage(g, &damage[HM_LANE_BULK], "bulk");
     say_damage(g, &damage[HM_LANE_ALERT], "alert");
-    if (gap->records)
-        hm_warn("the engine before this one had %llu records in memory when it ended",
-                (unsigned long long)gap->records);
-    hm_core_gap(g->core, gap);
 }
 
 static int open_journal(struct hm_engine *g, const struct hm_msg_engine_start *s,
@@ -171,21 +172,21 @@ static int build(struct hm_engine *g, const struct hm_msg_engine_start *s, uint6
                  struct hm_error *err)
 {
     struct hm_log_damage damage[HM_LANE_COUNT] = {0};
-    struct hm_ledger_gap gap;
+    struct hm_ledger_past past;
     int r = open_journal(g, s, damage, err);
     if (r < 0)
         return r;
     r = hm_ruleset_load(g->fds[HM_ENGINE_RULES], rule_problem, NULL, &g->rules);
     if (r < 0)
         return hm_fail(err, r, "rules folder: %s", strerror(-r));
-    r = hm_ledger_open(g->fds[HM_ENGINE_JOURNAL], s->boot, instance, &g->ledger, &gap);
+    r = hm_ledger_open(g->fds[HM_ENGINE_JOURNAL], s->boot, instance, &g->ledger, &past);
     if (r < 0)
         hm_warn("no ledger file (%s): a kill of the engine would not be accounted for",
                 strerror(-r));
     r = make_core(g, s, err);
     if (r < 0)
         return r;
-    say_start(g, s, &gap, damage);
+    say_start(g, s, &past, damage);
     hm_info("%zu rules, epoch %016llx", hm_ruleset_count(g->rules),
             (unsigned long long)hm_journal_epoch(g->journal));
     return hm_engine_watch(g, err);

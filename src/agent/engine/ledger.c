@@ -22,33 +22,31 @@ static struct hm_ledger_page *map(int dir_fd)
     return p == MAP_FAILED ? NULL : p;
 }
 
-static struct hm_ledger_gap gap_of(const struct hm_ledger_page *p, uint64_t boot)
+static struct hm_ledger_past past_of(const struct hm_ledger_page *p, uint64_t boot)
 {
-    struct hm_ledger_gap g = {0};
-    if (p->magic != MAGIC || p->taken <= p->kept)
-        return g;
-    g.records = p->taken - p->kept;
-    g.since_ns = p->kept_ns;
-    g.other_boot = p->boot != boot;
-    return g;
+    if (p->magic != MAGIC)
+        return (struct hm_ledger_past){0};
+    return (struct hm_ledger_past){.epoch = p->epoch,
+                                   .next_seq = p->next_seq,
+                                   .since_ns = p->kept_ns,
+                                   .busy = p->busy == p->next_seq + 1,
+                                   .other_boot = p->boot != boot};
 }
 
 int hm_ledger_open(int dir_fd, uint64_t boot, uint64_t instance, struct hm_ledger *ret_l,
-                   struct hm_ledger_gap *ret_gap)
+                   struct hm_ledger_past *ret_past)
 {
     struct hm_ledger_page *p = dir_fd >= 0 ? map(dir_fd) : NULL;
     int r = p || dir_fd < 0 ? 0 : -errno;
     *ret_l = (struct hm_ledger){.page = p};
-    if (!p)
-        p = &ret_l->own;
-    *ret_gap = gap_of(p, boot);
-    bool same = p->magic == MAGIC && p->boot == boot && p->instance == instance;
-    if (!same)
+    p = hm_ledger_page(ret_l);
+    *ret_past = past_of(p, boot);
+    if (p->magic != MAGIC || p->boot != boot || p->instance != instance)
         memset(p->reported, 0, sizeof p->reported);
     p->magic = MAGIC;
     p->boot = boot;
     p->instance = instance;
-    p->taken = p->kept = 0;
+    p->busy = 0;
     return r;
 }
 
@@ -57,4 +55,18 @@ void hm_ledger_close(struct hm_ledger *l)
     if (l->page)
         munmap(l->page, sizeof *l->page);
     l->page = NULL;
+}
+
+struct hm_ledger_page *hm_ledger_page(struct hm_ledger *l)
+{
+    return l->page ? l->page : &l->own;
+}
+
+uint64_t hm_ledger_missing(const struct hm_ledger_past *p, uint64_t epoch, uint64_t first_seq)
+{
+    /* Another epoch: the journal was damaged or forked, and says so itself. */
+    if (!p->next_seq || p->epoch != epoch)
+        return p->busy;
+    /* seqs of a lane go in steps of two: the low bit is the lane */
+    return (p->next_seq > first_seq ? (p->next_seq - first_seq) / 2 : 0) + p->busy;
 }

@@ -83,8 +83,15 @@ static int drain_rings(struct hm_engine *g)
     struct hm_slice record = {0};
     int n = 0, r = 0;
     while (n < ROUND_RECORDS && (r = next_record(g, &ring, &record)) == 1) {
-        (void)hm_core_record(g->core, record); /* malformed: counted there */
+        if (record.len > sizeof g->record)
+            return -EBADMSG; /* the kernel side knows the ceiling: this ring is not ours */
+        /* Out of the ring first: a kill between the two may lose this record, and then counts it,
+         * but never tells it twice. */
+        memcpy(g->record, record.p, record.len);
+        hm_core_taking(g->core);
         hm_ring_take(ring);
+        (void)hm_core_record(g->core,
+                             hm_slice(g->record, record.len)); /* malformed: counted there */
         n++;
     }
     return r < 0 ? r : n;

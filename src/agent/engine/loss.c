@@ -10,11 +10,6 @@ void hm_loss_init(struct hm_loss *l, struct hm_ledger *ledger, uint64_t now_ns)
     *l = (struct hm_loss){.ledger = ledger, .checked_ns = now_ns};
 }
 
-static struct hm_ledger_page *page_of(struct hm_loss *l)
-{
-    return l->ledger->page ? l->ledger->page : &l->ledger->own;
-}
-
 static bool put(struct hm_sink *sink, uint64_t action, uint64_t class, uint64_t count,
                 uint64_t from_ns, uint64_t to_ns)
 {
@@ -33,7 +28,7 @@ static bool put(struct hm_sink *sink, uint64_t action, uint64_t class, uint64_t 
 static bool report_class(struct hm_loss *l, struct hm_sink *sink, uint64_t class,
                          const uint64_t *totals, uint64_t now_ns)
 {
-    struct hm_ledger_page *page = page_of(l);
+    struct hm_ledger_page *page = hm_ledger_page(l->ledger);
     uint64_t lost = 0;
     for (int p = 0; p < HM_PROG_COUNT; p++)
         if (hm_sensor_prog_class(p) == class && totals[p] > page->reported[p])
@@ -86,9 +81,9 @@ void hm_loss_report(struct hm_loss *l, struct hm_sink *sink,
         l->checked_ns = now_ns;
 }
 
-void hm_loss_gap(struct hm_sink *sink, const struct hm_ledger_gap *gap, uint64_t now_ns)
+void hm_loss_past(struct hm_sink *sink, uint64_t missing, const struct hm_ledger_past *past,
+                  uint64_t now_ns)
 {
-    if (gap->records)
-        put(sink, HM_ACTION_LOSS_QUEUE, 0, gap->records, gap->other_boot ? 0 : gap->since_ns,
-            now_ns);
+    if (missing)
+        put(sink, HM_ACTION_LOSS_QUEUE, 0, missing, past->other_boot ? 0 : past->since_ns, now_ns);
 }

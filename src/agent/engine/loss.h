@@ -24,4 +24,5 @@ void hm_loss_report(struct hm_loss *l, struct hm_sink *sink,
                     const volatile struct hm_sensor_counter *counters,
                     const struct hm_loss_own *own, uint64_t now_ns);
 /* Put the loss event of what an engine before this one took from the kernel and did not keep. */
-void hm_loss_gap(struct hm_sink *sink, const struct hm_ledger_gap *gap, uint64_t now_ns);
+void hm_loss_past(struct hm_sink *sink, uint64_t missing, const struct hm_ledger_past *past,
+                  uint64_t now_ns);

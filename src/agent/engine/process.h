@@ -2,6 +2,7 @@
  * epoll loop) and talk.c (messages) only. */
 #pragma once
 #include "agent/engine/core.h"
+#include "agent/sensor/limits.h"
 #include "agent/sensor/record.h"
 #include "agent/sensor/ring.h"
 #include "proc/proc.h"
@@ -37,7 +38,8 @@ struct hm_engine {
     struct hm_ledger ledger;
     struct hm_core *core;
     bool stop;
-    uint64_t unsent; /* messages that had no room */
+    uint64_t unsent;                                      /* messages that had no room */
+    _Alignas(8) uint8_t record[HM_SENSOR_RECORD_MAX + 1]; /* the one that just left its ring */
 };
 
 /* talk.c: read and answer what a peer says. -ECONNRESET: it is gone; -EBADMSG: it broke the rules.

@@ -17,6 +17,7 @@ struct held {
 };
 struct hm_sink {
     struct hm_journal *journal;
+    struct hm_ledger *ledger;
     uint64_t wall_offset; /* wall clock - boot clock; refreshed by the tick */
     uint64_t good_ns;     /* boot clock of the last put that worked */
     bool alerted, full;   /* full: said once in the log */
@@ -30,12 +31,13 @@ static void set_clock(struct hm_sink *s)
     s->wall_offset = hm_clock_wall_ns() - hm_clock_boot_ns();
 }
 
-struct hm_sink *hm_sink_new(struct hm_journal *journal)
+struct hm_sink *hm_sink_new(struct hm_journal *journal, struct hm_ledger *ledger)
 {
     struct hm_sink *s = calloc(1, sizeof *s);
     if (!s)
         return NULL;
     s->journal = journal;
+    s->ledger = ledger;
     s->good_ns = hm_clock_boot_ns();
     set_clock(s);
     return s;
@@ -90,6 +92,13 @@ static void refused(struct hm_sink *s, int r)
     s->full = true;
 }
 
+static void remember(struct hm_sink *s, const struct hm_event *e)
+{
+    struct hm_ledger_page *page = hm_ledger_page(s->ledger);
+    page->epoch = hm_journal_epoch(s->journal);
+    page->next_seq = hm_event_u64(e, HM_F_SEQ) + 2;
+}
+
 static int put(struct hm_sink *s, enum hm_lane lane, struct hm_event *e)
 {
     int r = hm_journal_put(s->journal, lane, e);
@@ -100,6 +109,8 @@ static int put(struct hm_sink *s, enum hm_lane lane, struct hm_event *e)
     s->counts.put++;
     s->good_ns = hm_event_u64(e, HM_F_BOOT_NS);
     s->alerted |= lane == HM_LANE_ALERT;
+    if (lane == HM_LANE_BULK)
+        remember(s, e);
     return 0;
 }
 

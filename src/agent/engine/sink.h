@@ -1,6 +1,7 @@
 /* Where events go: the journal's two lanes. Owns the wall clock of events, what a full disk costs
  * (counted by class, reported when there is room again) and alerts that wait for room. */
 #pragma once
+#include "agent/engine/ledger.h"
 #include "journal/journal.h"
 
 struct hm_sink;
@@ -10,8 +11,8 @@ struct hm_sink_counts {
     uint64_t held; /* alert-lane events that wait for room now */
 };
 
-/* journal is the caller's and outlives the sink. NULL: out of memory. */
-struct hm_sink *hm_sink_new(struct hm_journal *journal);
+/* journal and ledger are the caller's and outlive the sink. NULL: out of memory. */
+struct hm_sink *hm_sink_new(struct hm_journal *journal, struct hm_ledger *ledger);
 void hm_sink_free(struct hm_sink *s);
 /* Journal one event; its time is filled in from boot_ns. Never fails for the caller: what has no
  * room is counted (bulk) or held (alert lane). True: it has its seq. */
