@@ -2,7 +2,12 @@
  * struct hm_error is the optional last parameter that says where and why in words. */
 #pragma once
 #include "base/cleanup.h"
+#include <errno.h>
 #include <stdint.h>
+
+#ifndef EKEYREJECTED /* Windows has no such number */
+#define EKEYREJECTED 129
+#endif
 
 struct hm_error {
     int code;             /* negative errno, 0 when unset */

@@ -10,6 +10,7 @@ int main(void)
     failed += test_memory();
     failed += test_crypto();
     failed += test_compress();
+    failed += test_der();
     failed += test_misc();
     return failed != 0;
 }

@@ -11,4 +11,5 @@ int test_cursor(void);
 int test_memory(void);
 int test_crypto(void);
 int test_compress(void);
+int test_der(void);
 int test_misc(void);
