@@ -48,15 +48,30 @@ static void refuse(struct hm_watch *w, const char *path, const char *why)
     hm_debug("files of %s are not watched: %s", path, why);
 }
 
-/* Is this device mounted in the first mount namespace, the host's? */
+/* The mounts of the host: those of process 1, or, where that one may not be read, of our parent when
+ * it lives in another mount namespace than we do. NULL: cannot tell. */
+static FILE *host_mounts(void)
+{
+    struct stat own, other;
+    char path[48];
+    FILE *f = fopen("/proc/1/mountinfo", "re");
+    if (f)
+        return f;
+    snprintf(path, sizeof path, "/proc/%d/ns/mnt", (int)getppid());
+    if (stat("/proc/self/ns/mnt", &own) < 0 || stat(path, &other) < 0 || own.st_ino == other.st_ino)
+        return NULL;
+    snprintf(path, sizeof path, "/proc/%d/mountinfo", (int)getppid());
+    return fopen(path, "re");
+}
+
 static bool on_host(dev_t dev)
 {
     char line[4096];
     unsigned maj, min;
     bool found = false;
-    FILE *f = fopen("/proc/1/mountinfo", "re");
+    FILE *f = host_mounts();
     if (!f)
-        return true; /* cannot tell: treat it as shared */
+        return true; /* treat it as shared */
     while (!found && fgets(line, sizeof line, f))
         found = sscanf(line, "%*d %*d %u:%u", &maj, &min) == 2 && makedev(maj, min) == dev;
     fclose(f);
