@@ -1,6 +1,7 @@
 /* hinomi-server: commands for people, and `-p ROLE` for the processes of `run`. */
 #include "server/core/control.h"
 #include "server/init.h"
+#include "server/password.h"
 #include "server/roles.h"
 #include "server/supervisor/supervisor.h"
 
@@ -12,6 +13,7 @@
 
 struct options {
     struct hm_server_config config;
+    const char *user;
     bool json;
 };
 
@@ -23,6 +25,11 @@ static int cmd_init(struct options *o, struct hm_error *err)
 static int cmd_run(struct options *o, struct hm_error *err)
 {
     return hm_supervisor_run(&o->config, err);
+}
+
+static int cmd_password(struct options *o, struct hm_error *err)
+{
+    return hm_server_password(&o->config, o->user, err);
 }
 
 static int cmd_version(struct options *o, struct hm_error *err)
@@ -45,6 +52,11 @@ static const struct {
      cmd_run,
      {"run --state DIR [--config FILE]             run the server",
       "run --state DIR [--config FILE]             サーバーを動かす"}},
+    {"password",
+     cmd_password,
+     {"password --state DIR [--user NAME]          set a new password for NAME (admin)",
+      "password --state DIR [--user NAME]          NAME（既定 "
+      "admin）に新しいパスワードを設定する"}},
     {"version", cmd_version, {"version", "version"}},
 };
 
@@ -74,6 +86,7 @@ static int parse_options(int argc, char **argv, struct options *o, struct hm_err
         }
         const char **into = strcmp(argv[i], "--state") == 0    ? &state
                             : strcmp(argv[i], "--config") == 0 ? &file
+                            : strcmp(argv[i], "--user") == 0   ? &o->user
                                                                : NULL;
         if (!into || i + 1 >= argc)
             return hm_fail(err, -EINVAL, "unknown or incomplete option %s", argv[i]);
@@ -100,7 +113,7 @@ static int run_role(int argc, char **argv)
 
 static int run_command(int argc, char **argv, size_t at)
 {
-    struct options o = {0};
+    struct options o = {.user = "admin"};
     struct hm_error err = {0};
 
     int r = parse_options(argc, argv, &o, &err);
