@@ -34,7 +34,9 @@ struct uplink {
 static void to_monitor(const struct hm_msg_desc *d, const void *msg)
 {
     int r = hm_ipc_send(HM_ROLE_FD, d, msg, NULL, 0);
-    if (r)
+    if (r == -ECONNRESET)
+        hm_debug("monitor is gone"); /* the loop sees it as well and ends */
+    else if (r)
         hm_warn("monitor does not take %s: %s", d->name, strerror(-r));
 }
 
