@@ -2,18 +2,26 @@
 #include "server/api/route.h"
 #include <cjson/cJSON.h>
 #include <errno.h>
+#include <stdio.h>
 #include <strings.h>
 
-/* What the agent says of its sensors is JSON from a less-trusted side: only what we know is passed
- * on, as text. */
-static void write_sensors(struct hm_jw *j, const char *json)
+/* The agent tells in both languages ("blind", "blind_ja"); what it did not translate stays English.
+ */
+static const cJSON *told(const cJSON *of, const char *name, enum hm_lang lang)
 {
-    cJSON *root = json ? cJSON_ParseWithOpts(json, NULL, true) : NULL;
-    const cJSON *tier = cJSON_GetObjectItemCaseSensitive(root, "tier"), *item;
-    double t = cJSON_IsNumber(tier) ? tier->valuedouble : 0;
+    char ja[32];
+    const cJSON *item = NULL;
 
-    hm_jw_u64(j, "tier", t >= 1 && t <= 9 ? (uint64_t)t : 0);
-    hm_jw_obj(j, "sensors");
+    snprintf(ja, sizeof ja, "%s_ja", name);
+    if (lang == HM_LANG_JA)
+        item = cJSON_GetObjectItemCaseSensitive(of, ja);
+    return item ? item : cJSON_GetObjectItemCaseSensitive(of, name);
+}
+
+static void write_active(struct hm_jw *j, const cJSON *root, enum hm_lang lang)
+{
+    const cJSON *item;
+
     hm_jw_arr(j, "active");
     cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "active"))
     {
@@ -23,13 +31,25 @@ static void write_sensors(struct hm_jw *j, const char *json)
             continue;
         hm_jw_obj(j, NULL);
         hm_jw_str(j, "name", name);
-        hm_jw_str(j, "detail",
-                  cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(item, "detail")));
+        hm_jw_str(j, "detail", cJSON_GetStringValue(told(item, "detail", lang)));
         hm_jw_end_obj(j);
     }
     hm_jw_end_arr(j);
+}
+
+/* What the agent says of its sensors is JSON from a less-trusted side: only what we know is passed
+ * on, as text. */
+static void write_sensors(struct hm_jw *j, const char *json, enum hm_lang lang)
+{
+    cJSON *root = json ? cJSON_ParseWithOpts(json, NULL, true) : NULL;
+    const cJSON *tier = cJSON_GetObjectItemCaseSensitive(root, "tier"), *item;
+    double t = cJSON_IsNumber(tier) ? tier->valuedouble : 0;
+
+    hm_jw_u64(j, "tier", t >= 1 && t <= 9 ? (uint64_t)t : 0);
+    hm_jw_obj(j, "sensors");
+    write_active(j, root, lang);
     hm_jw_arr(j, "blind");
-    cJSON_ArrayForEach(item, cJSON_GetObjectItemCaseSensitive(root, "blind"))
+    cJSON_ArrayForEach(item, told(root, "blind", lang))
     {
         const char *text = cJSON_GetStringValue(
             cJSON_IsObject(item) ? cJSON_GetObjectItemCaseSensitive(item, "detail") : item);
@@ -60,7 +80,8 @@ static void write_isolation(struct hm_jw *j, const struct hm_endpoint_row *r)
     cJSON_Delete(probes);
 }
 
-static void write_endpoint(struct hm_jw *j, const struct hm_endpoint_row *r, uint64_t now_ms)
+static void write_endpoint(struct hm_jw *j, const struct hm_endpoint_row *r, uint64_t now_ms,
+                           enum hm_lang lang)
 {
     hm_jw_obj(j, NULL);
     hm_jw_hex(j, "id", r->id, sizeof r->id);
@@ -70,7 +91,7 @@ static void write_endpoint(struct hm_jw *j, const struct hm_endpoint_row *r, uin
     hm_jw_str(j, "os", r->os);
     hm_jw_str(j, "kernel", r->kernel);
     hm_jw_str(j, "agent_version", r->agent_version);
-    write_sensors(j, r->sensors);
+    write_sensors(j, r->sensors, lang);
     hm_jw_time_ms(j, "enrolled_at", r->enrolled_ms);
     hm_jw_time_ms(j, "last_seen", r->last_seen_ms);
     hm_jw_bool(j, "connected", r->connected);
@@ -90,6 +111,7 @@ struct list {
     struct hm_jw *j;
     const char *state, *group, *q;
     uint64_t now_ms;
+    enum hm_lang lang;
 };
 
 static bool holds(const char *text, const char *part)
@@ -108,7 +130,7 @@ static int list_row(void *ctx, const struct hm_endpoint_row *r)
     if (l->q && !holds(r->name, l->q) && !holds(r->owner, l->q) && !holds(r->department, l->q) &&
         !holds(r->asset_no, l->q))
         return 0;
-    write_endpoint(l->j, r, l->now_ms);
+    write_endpoint(l->j, r, l->now_ms, l->lang);
     return 0;
 }
 
@@ -124,7 +146,7 @@ void hm_handle_endpoints(struct hm_worker *w, struct hm_call *c)
     if (!hm_call_query(c, params, HM_ARRAY_LEN(params), args))
         return;
     j = hm_call_json(c, 200);
-    struct list l = {&j, args[0].text, args[1].text, args[2].text, hm_control_now_ms()};
+    struct list l = {&j, args[0].text, args[1].text, args[2].text, hm_control_now_ms(), c->lang};
     hm_jw_obj(&j, NULL);
     hm_jw_arr(&j, "items");
     r = hm_endpoint_list(w->control, c->who.tenant, list_row, &l);
@@ -137,7 +159,7 @@ void hm_handle_endpoints(struct hm_worker *w, struct hm_call *c)
 void hm_handle_endpoint(struct hm_worker *w, struct hm_call *c)
 {
     struct hm_jw j = hm_call_json(c, 200);
-    struct list l = {.j = &j, .now_ms = hm_control_now_ms()};
+    struct list l = {.j = &j, .now_ms = hm_control_now_ms(), .lang = c->lang};
     int r = hm_endpoint_get(w->control, c->who.tenant, c->id, list_row, &l);
 
     if (r)
