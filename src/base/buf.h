@@ -11,7 +11,7 @@ struct hm_buf {
 };
 
 #define HM_BUF(max_bytes) ((struct hm_buf){.max = (max_bytes)})
-void hm_buf_done(struct hm_buf *b); /* frees; the struct may be used again */
+void hm_buf_done(struct hm_buf *b);  /* frees; the struct may be used again */
 void hm_buf_clear(struct hm_buf *b); /* keeps the memory, clears the error */
 void hm_buf_put(struct hm_buf *b, const void *p, size_t len);
 void hm_buf_put_u8(struct hm_buf *b, uint8_t v);

@@ -27,10 +27,10 @@ static inline int hm_steal_fd(int *fd)
     *fd = -1;
     return v;
 }
-#define hm_autofree __attribute__((cleanup(hm_cleanup_free_)))
+#define hm_autofree  __attribute__((cleanup(hm_cleanup_free_)))
 #define hm_autoclose __attribute__((cleanup(hm_cleanup_close_)))
-#define hm_auto(fn) __attribute__((cleanup(fn)))
-#define HM_CHECK __attribute__((warn_unused_result))
+#define hm_auto(fn)  __attribute__((cleanup(fn)))
+#define HM_CHECK     __attribute__((warn_unused_result))
 #ifdef __MINGW32__ /* "printf" means Microsoft's there; ours is the C standard's */
 #define HM_PRINTF(f, a) __attribute__((format(gnu_printf, f, a)))
 #else

@@ -4,8 +4,8 @@
 #include "base/error.h"
 #include "base/slice.h"
 
-#define HM_SHA256_BYTES 32
-#define HM_PUBKEY_BYTES 65
+#define HM_SHA256_BYTES  32
+#define HM_PUBKEY_BYTES  65
 #define HM_SIG_MAX_BYTES 72
 
 void hm_sha256(struct hm_slice data, uint8_t ret[HM_SHA256_BYTES]);
@@ -29,4 +29,5 @@ void hm_key_free(struct hm_key *k);
 int hm_sign(const struct hm_key *k, struct hm_slice data, uint8_t ret_sig[HM_SIG_MAX_BYTES],
             size_t *ret_len) HM_CHECK;
 /* 0 good; -EKEYREJECTED bad signature; -EINVAL malformed key or signature. */
-int hm_verify(const uint8_t pub[HM_PUBKEY_BYTES], struct hm_slice data, struct hm_slice sig) HM_CHECK;
+int hm_verify(const uint8_t pub[HM_PUBKEY_BYTES], struct hm_slice data,
+              struct hm_slice sig) HM_CHECK;

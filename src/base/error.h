@@ -10,7 +10,7 @@
 #endif
 
 struct hm_error {
-    int code;             /* negative errno, 0 when unset */
+    int code;              /* negative errno, 0 when unset */
     uint32_t line, column; /* 1-based place in the input; 0 = does not apply */
     char text[256];
 };

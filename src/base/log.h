@@ -11,6 +11,6 @@ enum hm_log_level { HM_LOG_DEBUG, HM_LOG_INFO, HM_LOG_WARN, HM_LOG_ERROR };
 void hm_log_init(const char *ident, int fd);
 void hm_log(enum hm_log_level level, const char *fmt, ...) HM_PRINTF(2, 3);
 #define hm_debug(...) hm_log(HM_LOG_DEBUG, __VA_ARGS__)
-#define hm_info(...) hm_log(HM_LOG_INFO, __VA_ARGS__)
-#define hm_warn(...) hm_log(HM_LOG_WARN, __VA_ARGS__)
-#define hm_err(...) hm_log(HM_LOG_ERROR, __VA_ARGS__)
+#define hm_info(...)  hm_log(HM_LOG_INFO, __VA_ARGS__)
+#define hm_warn(...)  hm_log(HM_LOG_WARN, __VA_ARGS__)
+#define hm_err(...)   hm_log(HM_LOG_ERROR, __VA_ARGS__)

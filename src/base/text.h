@@ -1,4 +1,5 @@
-/* Message catalogues: every text for people exists in English and Japanese, in one table a program. */
+/* Message catalogues: every text for people exists in English and Japanese, in one table a program.
+ */
 #pragma once
 
 enum hm_lang { HM_LANG_EN, HM_LANG_JA };

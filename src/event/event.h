@@ -40,7 +40,14 @@ enum {
     HM_PROC_PATH_TRUNCATED = 1 << 6,
 };
 /* process.stdin, .stdout, .stderr */
-enum { HM_STDIO_CLOSED, HM_STDIO_FILE, HM_STDIO_PIPE, HM_STDIO_SOCKET, HM_STDIO_TTY, HM_STDIO_OTHER };
+enum {
+    HM_STDIO_CLOSED,
+    HM_STDIO_FILE,
+    HM_STDIO_PIPE,
+    HM_STDIO_SOCKET,
+    HM_STDIO_TTY,
+    HM_STDIO_OTHER
+};
 
 struct hm_field_info {
     uint32_t number;
@@ -57,7 +64,7 @@ union hm_value {
 };
 
 #define HM_PRESENT_WORDS ((HM_FIELD_COUNT + 63) / 64)
-#define HM_UNKNOWN_MAX 16 /* fields of a newer agent that are carried along unread */
+#define HM_UNKNOWN_MAX   16 /* fields of a newer agent that are carried along unread */
 
 struct hm_event {
     uint64_t present[HM_PRESENT_WORDS];
@@ -118,7 +125,7 @@ int hm_event_unpack(struct hm_cursor *c, struct hm_event *ret_e) HM_CHECK;
 /* -1 when unknown. Sigma names are matched exactly, as the specification says. */
 int hm_field_by_name(struct hm_slice json_name);
 int hm_field_by_sigma(struct hm_slice sigma_name);
-const char *hm_class_name(uint64_t c);   /* "unknown" when unknown */
+const char *hm_class_name(uint64_t c); /* "unknown" when unknown */
 const char *hm_action_name(uint64_t a);
 uint64_t hm_class_by_name(struct hm_slice name); /* 0 unknown */
 uint64_t hm_action_by_name(uint64_t class, struct hm_slice name);

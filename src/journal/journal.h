@@ -43,13 +43,16 @@ uint64_t hm_log_next(const struct hm_log *l);  /* number the next record will ge
 void hm_log_release(struct hm_log *l, uint64_t number);
 
 struct hm_log_reader; /* sees records as soon as they are appended; never sees a torn one */
-int hm_log_reader_open(const char *dir, struct hm_log_reader **ret_r, struct hm_error *err) HM_CHECK;
+int hm_log_reader_open(const char *dir, struct hm_log_reader **ret_r,
+                       struct hm_error *err) HM_CHECK;
 int hm_log_reader_open_at(int dir_fd, struct hm_log_reader **ret_r) HM_CHECK; /* dup()s dir_fd */
 void hm_log_reader_close(struct hm_log_reader *r);
-int hm_log_reader_seek(struct hm_log_reader *r, uint64_t number) HM_CHECK; /* -ENOENT: deleted; goes to the first */
+int hm_log_reader_seek(struct hm_log_reader *r,
+                       uint64_t number) HM_CHECK; /* -ENOENT: deleted; goes to the first */
 /* 1 and a record (valid until the next call), 0 at the present end, or a negative errno;
  * -EBADMSG: damage in the middle, reader stands after it. */
-int hm_log_reader_next(struct hm_log_reader *r, uint64_t *ret_number, struct hm_slice *ret_record) HM_CHECK;
+int hm_log_reader_next(struct hm_log_reader *r, uint64_t *ret_number,
+                       struct hm_slice *ret_record) HM_CHECK;
 
 /* ---- batch.c: events closed together ---------------------------------------------------------*/
 #define HM_BATCH_RAW_BYTES (64 * 1024) /* a batch closes here, or after 30 s, or with an alert */
@@ -63,12 +66,13 @@ struct hm_batch_head {
     uint64_t lane, number; /* number: 0, 1, 2 … within epoch and lane */
     uint64_t first_seq, count;
     uint64_t first_wall_ns, last_wall_ns; /* smallest and largest "time"; 0 when no event has it */
-    uint8_t prev[HM_SHA256_BYTES]; /* hash of the batch before; zeros for number 0 */
+    uint8_t prev[HM_SHA256_BYTES];        /* hash of the batch before; zeros for number 0 */
     uint8_t root[HM_SHA256_BYTES]; /* RFC 9162 Merkle root over the events' canonical bytes */
 };
 
 struct hm_batch_writer;
-struct hm_batch_writer *hm_batch_writer_new(const struct hm_batch_head *start); /* endpoint, epoch, boot, lane, number, first_seq, prev */
+struct hm_batch_writer *hm_batch_writer_new(
+    const struct hm_batch_head *start); /* endpoint, epoch, boot, lane, number, first_seq, prev */
 void hm_batch_writer_free(struct hm_batch_writer *w);
 /* Gives the event its seq, encodes it, appends it. Returns 1 when the batch should be closed now.
  * -E2BIG: this one event is over HM_EVENT_MAX_BYTES; -EBUSY: full, close first. */
@@ -80,12 +84,14 @@ int hm_batch_close(struct hm_batch_writer *w, struct hm_buf *out) HM_CHECK;
 
 /* Check and open a batch: canonical head, sizes; recomputes nothing. ret_hash (may be NULL) is what
  * the next batch names as prev: SHA-256 of the head, which holds the root. */
-int hm_batch_head(struct hm_slice batch, struct hm_batch_head *ret_head, uint8_t ret_hash[HM_SHA256_BYTES]) HM_CHECK;
+int hm_batch_head(struct hm_slice batch, struct hm_batch_head *ret_head,
+                  uint8_t ret_hash[HM_SHA256_BYTES]) HM_CHECK;
 /* Decompress, walk and check count, seqs, times, canonical form and Merkle root; when all of it is
  * good, call each() for every event in order (stops on non-zero and returns it). raw is scratch,
  * events point into it. -EBADMSG: not one event was handed out. */
 int hm_batch_each(struct hm_slice batch, struct hm_buf *raw,
-                  int (*each)(void *ctx, const struct hm_event *e, struct hm_slice canonical), void *ctx) HM_CHECK;
+                  int (*each)(void *ctx, const struct hm_event *e, struct hm_slice canonical),
+                  void *ctx) HM_CHECK;
 
 /* ---- merkle.c: RFC 9162 section 2.1 ---------------------------------------------------------*/
 void hm_merkle_leaf(struct hm_slice data, uint8_t ret[HM_SHA256_BYTES]);
@@ -95,10 +101,14 @@ struct hm_merkle { /* leaf by leaf; begin with {0} */
 };
 void hm_merkle_add(struct hm_merkle *m, const uint8_t leaf[HM_SHA256_BYTES]);
 void hm_merkle_sum(const struct hm_merkle *m, uint8_t ret[HM_SHA256_BYTES]); /* the root so far */
-void hm_merkle_root(const uint8_t (*leaves)[HM_SHA256_BYTES], size_t n, uint8_t ret[HM_SHA256_BYTES]);
+void hm_merkle_root(const uint8_t (*leaves)[HM_SHA256_BYTES], size_t n,
+                    uint8_t ret[HM_SHA256_BYTES]);
 /* Audit path of leaf i; returns the number of hashes written (<= 64). */
-size_t hm_merkle_path(const uint8_t (*leaves)[HM_SHA256_BYTES], size_t n, size_t i, uint8_t (*ret)[HM_SHA256_BYTES]);
-bool hm_merkle_verify(const uint8_t leaf[HM_SHA256_BYTES], size_t i, size_t n, const uint8_t (*path)[HM_SHA256_BYTES], size_t path_len, const uint8_t root[HM_SHA256_BYTES]);
+size_t hm_merkle_path(const uint8_t (*leaves)[HM_SHA256_BYTES], size_t n, size_t i,
+                      uint8_t (*ret)[HM_SHA256_BYTES]);
+bool hm_merkle_verify(const uint8_t leaf[HM_SHA256_BYTES], size_t i, size_t n,
+                      const uint8_t (*path)[HM_SHA256_BYTES], size_t path_len,
+                      const uint8_t root[HM_SHA256_BYTES]);
 
 /* ---- chain.c: the endpoint's journal: two lanes, two logs, one epoch --------------------------
  * dir/bulk, dir/alert (logs), dir/epoch (id). Used by the engine only. */
