@@ -25,11 +25,33 @@ static int wrap(int fd, struct hm_dir **ret_d)
     return 0;
 }
 
+/* The new directory's own name must survive a power loss, too. A parent that we may not read is
+ * somebody else's, and so is its durability. */
+static int sync_parent(const struct hm_dir *d)
+{
+    hm_autoclose int fd = openat(d->fd, "..", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return errno == EACCES || errno == EPERM ? 0 : -errno;
+    return fsync(fd) < 0 ? -errno : 0;
+}
+
 int hm_dir_open(const char *path, bool create, struct hm_dir **ret_d)
 {
-    if (create && mkdir(path, 0750) < 0 && errno != EEXIST)
+    bool made = create && mkdir(path, 0750) == 0;
+    struct hm_dir *d = NULL;
+
+    if (create && !made && errno != EEXIST)
         return -errno;
-    return wrap(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), ret_d);
+    int r = wrap(open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), &d);
+    if (r == 0 && made)
+        r = sync_parent(d);
+    if (r < 0) {
+        hm_dir_close(d);
+        return r;
+    }
+    *ret_d = d;
+    return 0;
 }
 
 int hm_dir_from_fd(int fd, struct hm_dir **ret_d)

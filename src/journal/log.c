@@ -241,6 +241,7 @@ static int recover_last(struct hm_log *l, struct hm_log_damage *damage, struct h
     l->total_bytes -= s->bytes - rec.offset;
     s->bytes = rec.offset;
     l->next = rec.next;
+    l->dirty = s->bytes > 0; /* a killed writer's last records may be in the page cache only */
     return rec.new_segment ? start_segment(l, rec.next) : 0;
 }
 
