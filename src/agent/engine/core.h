@@ -11,7 +11,8 @@ struct hm_core;
 struct hm_core_ops { /* false: not now (the peer is slow); the question is asked again or given up
                       */
     bool (*resolve_dir)(void *ctx, uint64_t id, struct hm_slice fsid, struct hm_slice handle);
-    bool (*hash_image)(void *ctx, uint64_t id, uint32_t pid, uint64_t dev, uint64_t inode);
+    bool (*hash_image)(void *ctx, uint64_t id, uint32_t pid, uint64_t dev, uint64_t inode,
+                       struct hm_slice path);
     void *ctx;
 };
 struct hm_core_options {

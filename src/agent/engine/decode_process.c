@@ -108,7 +108,8 @@ static void want_hash(struct hm_core *c, struct hm_process *p, const struct hm_r
     }
     if (hm_hashes_wait(c->hashes, &k, p->key, hm_clock_boot_ns(), &id) != 1)
         return;
-    if (!c->ops.hash_image || !c->ops.hash_image(c->ops.ctx, id, p->pid, r->dev, r->inode))
+    if (!c->ops.hash_image ||
+        !c->ops.hash_image(c->ops.ctx, id, p->pid, r->dev, r->inode, hm_record_str(&r->h, r->path)))
         hm_hashes_unask(c->hashes, id);
 }
 
@@ -164,6 +165,22 @@ static void emit_short(struct hm_core *c, struct hm_event *e, struct hm_process 
     hm_core_emit(c, e, p->key);
 }
 
+/* The parent of a fork that nobody saw begin: it was already there, or came into the scope. The
+ * child has its name and its user. */
+static struct hm_process *meet_parent(struct hm_core *c, const struct hm_rec_fork *r)
+{
+    uint64_t key = hm_process_key(c->origin.boot, r->creator_tgid, r->creator_start_ns);
+    struct hm_process *p = r->creator_tgid ? hm_table_get(c->table, key) : NULL;
+    if (p || !r->creator_tgid)
+        return p;
+    p = hm_table_enter(c->table, key, r->creator_tgid, r->creator_start_ns);
+    if (!p)
+        return NULL;
+    set_ids(p, &r->h);
+    name_it(c, p, &r->h);
+    return p;
+}
+
 static void inherit(struct hm_core *c, struct hm_process *p, const struct hm_process *parent)
 {
     if (!p->image)
@@ -179,6 +196,7 @@ static void inherit(struct hm_core *c, struct hm_process *p, const struct hm_pro
 void hm_decode_fork(struct hm_core *c, const struct hm_rec_fork *r)
 {
     uint64_t key = hm_process_key(c->origin.boot, r->h.tgid, r->h.start_ns);
+    (void)meet_parent(c, r);
     struct hm_process *p = hm_table_enter(c->table, key, r->h.tgid, r->h.start_ns);
     if (!p)
         return;

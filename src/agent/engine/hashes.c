@@ -13,6 +13,7 @@ struct known {
 struct asked {
     uint64_t id; /* 0: free */
     uint64_t since_ns;
+    bool failed; /* free, but remembers that this file could not be read */
     struct hm_hash_key key;
     size_t waiter_count;
     uint64_t waiters[HM_HASH_WAITERS];
@@ -103,6 +104,9 @@ int hm_hashes_wait(struct hm_hashes *h, const struct hm_hash_key *k, uint64_t pr
         bool stale = a->id && now_ns - a->since_ns > HM_HASH_WAIT_NS;
         if (a->id && !stale && same(&a->key, k))
             return join(a, process_key);
+        /* A loop of short-lived processes must not become a loop of questions. */
+        if (a->failed && now_ns - a->since_ns < HM_HASH_RETRY_NS && same(&a->key, k))
+            return -EAGAIN;
         if (!place && (!a->id || stale))
             place = a;
     }
@@ -141,6 +145,7 @@ int hm_hashes_answer(struct hm_hashes *h, uint64_t id, struct hm_slice sha256,
         remember(h, &a->key, ans.sha256);
     }
     a->id = 0;
+    a->failed = !ans.known;
     *ret_a = ans;
     return 1;
 }

@@ -23,7 +23,8 @@ void hm_hashes_free(struct hm_hashes *h);
 /* NULL: not known (yet). */
 const uint8_t *hm_hashes_get(const struct hm_hashes *h, const struct hm_hash_key *k);
 /* The process waits for this hash. 1: ask with *ret_id · 0: it is asked for already ·
- * -ENOSPC too many questions at once: this process stays without. */
+ * -ENOSPC too many questions at once, -EAGAIN the file could not be read a moment ago: this process
+ * stays without. */
 int hm_hashes_wait(struct hm_hashes *h, const struct hm_hash_key *k, uint64_t process_key,
                    uint64_t now_ns, uint64_t *ret_id) HM_CHECK;
 /* IMAGE_HASH arrived (empty: unreadable). 0: nobody asked. */

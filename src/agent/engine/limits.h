@@ -28,6 +28,7 @@
 /* Executables whose SHA-256 is known: 4,096 files are several distributions' worth. */
 #define HM_HASHES_MAX       4096
 #define HM_HASHES_ASKED_MAX 256
+#define HM_HASH_RETRY_NS    (1ull * 1000 * 1000 * 1000)
 #define HM_HASH_WAIT_NS     (30ull * 1000 * 1000 * 1000)
 
 /* A (rule, tree) raises one alert in this time. */

@@ -24,10 +24,11 @@ static bool resolve_dir(void *ctx, uint64_t id, struct hm_slice fsid, struct hm_
     return say(g, &g->monitor, &hm_desc_resolve_dir, &m);
 }
 
-static bool hash_image(void *ctx, uint64_t id, uint32_t pid, uint64_t dev, uint64_t inode)
+static bool hash_image(void *ctx, uint64_t id, uint32_t pid, uint64_t dev, uint64_t inode,
+                       struct hm_slice path)
 {
     struct hm_engine *g = ctx;
-    struct hm_msg_hash_image m = {.id = id, .pid = pid, .dev = dev, .inode = inode};
+    struct hm_msg_hash_image m = {.id = id, .pid = pid, .dev = dev, .inode = inode, .path = path};
     return say(g, &g->monitor, &hm_desc_hash_image, &m);
 }
 

@@ -27,20 +27,41 @@ static void answer_hash(struct hm_monitor *m, uint64_t engine_id, struct hm_slic
     hm_mon_send(m, HM_AGENT_ENGINE, &hm_desc_image_hash, &a, NULL, 0);
 }
 
-/* /proc/PID/exe is the file that runs, whatever its path says by now; dev and inode tell whether
- * the process is still the one the engine saw. */
+/* dev and inode tell whether it is still the file that the engine saw. */
+static bool is_image(const struct hm_msg_hash_image *q, int fd)
+{
+    struct stat st;
+    return fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == q->inode &&
+           st.st_dev == q->dev;
+}
+
+static int open_path(const struct hm_msg_hash_image *q)
+{
+    char path[4096], own[32];
+    if (q->path.len == 0 || q->path.len >= sizeof path || q->path.p[0] != '/')
+        return -1;
+    memcpy(path, q->path.p, q->path.len);
+    path[q->path.len] = 0;
+    /* First only a name: opening what is not the regular file we want may have effects. */
+    hm_autoclose int name = open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+    if (!is_image(q, name))
+        return -1;
+    snprintf(own, sizeof own, "/proc/self/fd/%d", name);
+    return open(own, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
+/* /proc/PID/exe is the file that runs, whatever its path says by now; a short-lived process is gone
+ * by the time we ask, then its path may still lead there. */
 static int open_image(const struct hm_msg_hash_image *q)
 {
     char path[32];
-    struct stat st;
     if (q->pid == 0 || q->pid > INT32_MAX)
         return -1;
     snprintf(path, sizeof path, "/proc/%u/exe", (unsigned)q->pid);
     hm_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_ino != q->inode ||
-        st.st_dev != q->dev)
-        return -1;
-    return hm_steal_fd(&fd);
+    if (is_image(q, fd))
+        return hm_steal_fd(&fd);
+    return open_path(q);
 }
 
 static struct hm_hashing *free_hashing(struct hm_monitor *m)

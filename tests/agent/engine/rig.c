@@ -21,11 +21,13 @@ static bool resolve_dir(void *ctx, uint64_t id, struct hm_slice fsid, struct hm_
     return true;
 }
 
-static bool hash_image(void *ctx, uint64_t id, uint32_t pid, uint64_t dev, uint64_t inode)
+static bool hash_image(void *ctx, uint64_t id, uint32_t pid, uint64_t dev, uint64_t inode,
+                       struct hm_slice path)
 {
     struct rig *r = ctx;
     if (r->refuse || r->hash_count == HM_ARRAY_LEN(r->hashes))
         return false;
+    (void)path;
     r->hashes[r->hash_count].id = id;
     r->hashes[r->hash_count].pid = pid;
     r->hashes[r->hash_count].dev = dev;

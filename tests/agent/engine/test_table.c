@@ -197,6 +197,26 @@ static void snapshot_does_not_overwrite_what_the_ring_told(void **state)
     rig_free(r);
 }
 
+static void unknown_parent_of_a_fork_is_met(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new(&(struct rig_options){.policy = "/tmp"});
+    rig_fork(r, 31, 9, 30, 5, 9);
+    uint32_t pid;
+    uint64_t start;
+    assert_true(hm_core_who_is(r->core, KEY(30, 5), &pid, &start));
+    rig_exec(r, &(struct rig_exec){.pid = 30,
+                                   .start_ns = 5,
+                                   .boot_ns = 4,
+                                   .path = "/bin/sh",
+                                   .args = "sh",
+                                   .snapshot = true});
+    rig_read(r);
+    assert_int_equal(rig_count(r, HM_ACTION_PROCESS_SNAPSHOT),
+                     1); /* a snapshot still tells it all */
+    rig_free(r);
+}
+
 static bool collect(void *ctx, uint64_t key, uint32_t pid, uint64_t start_ns)
 {
     uint32_t *pids = ctx;
@@ -232,6 +252,7 @@ int main(void)
         cmocka_unit_test(full_table_evicts_the_longest_silent_and_counts_it),
         cmocka_unit_test(tombstones_have_a_ceiling),
         cmocka_unit_test(snapshot_does_not_overwrite_what_the_ring_told),
+        cmocka_unit_test(unknown_parent_of_a_fork_is_met),
         cmocka_unit_test(tree_holds_living_descendants_through_dead_parents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
