@@ -23,9 +23,11 @@
 #define HM_TREE_COMMAND_MAX 4096  /* bytes of a command line kept in a node */
 
 /* ---- loop ---- */
-#define HM_CORE_SLICE_MS    20         /* a consumer gives the loop back after that */
-#define HM_CORE_QUEUE_BYTES (4u << 20) /* to one peer; a slower peer is cut off and paired anew */
-#define HM_CORE_ENROLL_WAIT 256        /* enrolments and orders that wait for the signer */
+#define HM_CORE_SLICE_MS    20          /* a consumer gives the loop back after that */
+#define HM_CORE_QUEUE_BYTES (4u << 20)  /* to one peer; a slower peer is cut off and paired anew */
+#define HM_CORE_ENROLL_WAIT 256         /* enrolments and orders that wait for the signer */
+#define HM_CORE_RAW_BYTES (1u << 20) /* a batch, unpacked: HM_BATCH_RAW_MAX and some */
+#define HM_CORE_JSON_BYTES  (16u << 20) /* all evidence of one alert as JSON */
 #define HM_CORE_SIGNER_MS   10000
 
 /* ---- hunt ---- */

@@ -5,7 +5,7 @@
 #include "server/core/text_store.h"
 #include <errno.h>
 
-#define RAW_MAX  (64u << 20)
+#define RAW_MAX  (1u << 20)
 #define TEXT_MAX (4 * HM_EVENT_MAX_BYTES)
 
 /* ---- the table function's state
