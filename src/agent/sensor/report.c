@@ -181,7 +181,7 @@ void hm_report_text(const struct hm_report *r, enum hm_lang lang, struct hm_buf 
 {
     static const struct hm_text active = {"Seen", "見えるもの"},
                                 probed = {"Tried on this kernel", "このカーネルで試したもの"},
-                                blind = {"Not seen", "見えないもの"}, works = {"works", "使える"};
+                                blind = {"Not seen", "見えないもの"}, works = {"works     ", "使える    "};
     const struct hm_text *list[HM_BLIND_MAX];
     struct utsname u = {0};
     (void)uname(&u);
@@ -199,7 +199,7 @@ void hm_report_text(const struct hm_report *r, enum hm_lang lang, struct hm_buf 
         hm_buf_printf(out, "  - %s\n", hm_text(list[i], lang));
     hm_buf_printf(out, "\n%s\n", hm_text(&probed, lang));
     for (int i = 0; i < HM_PROBE_COUNT; i++)
-        hm_buf_printf(out, "  %-15s %-10s %s\n", hm_probes[i].name,
+        hm_buf_printf(out, "  %-15s %-10s%s\n", hm_probes[i].name,
                       hm_probe_ok(r->probes, (enum hm_probe_id)i)
                           ? hm_text(&works, lang)
                           : strerrorname_np(-r->probes->error[i]),
