@@ -116,7 +116,7 @@ function Command({ made, onAgain }: { made: Made; onAgain: () => void }) {
         <p className="note tone-warn">
           <Icon name="alert" />
           <span>
-            {t('enroll.noPackage')} <Safe text={token.package.note} />
+            <Safe text={token.package.note || t('enroll.noPackage')} />
           </span>
         </p>
       )}

@@ -7,7 +7,7 @@ import { Empty, Failed, Loading } from '../../ui/states';
 import { Moment } from '../../ui/time';
 
 export function AuditPage() {
-  const { t } = useTexts();
+  const { t, name } = useTexts();
   const query = useAudit();
   const items = (query.data?.pages ?? []).flatMap((p) => p.items);
   return (
@@ -43,7 +43,10 @@ export function AuditPage() {
                       <Moment value={a.time} />
                     </td>
                     <td>
-                      <Safe text={a.action} />
+                      <Safe text={name('auditAction', a.action)} />
+                      <div className="tiny muted mono">
+                        <Safe text={a.action} />
+                      </div>
                       <div className="only-narrow small muted">
                         <Safe text={`${a.actor} ${a.target} ${a.detail}`} />
                       </div>
