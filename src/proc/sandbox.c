@@ -110,8 +110,8 @@ static int deny_namespaces(scmp_filter_ctx ctx)
 /* Undumpable stays undumpable: otherwise a sibling of the same uid could attach again. */
 static int deny_dumpable(scmp_filter_ctx ctx)
 {
-    return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), S(prctl), 1,
-                            SCMP_A0(SCMP_CMP_EQ, PR_SET_DUMPABLE));
+    return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(EPERM), S(prctl), 2,
+                            SCMP_A0(SCMP_CMP_EQ, PR_SET_DUMPABLE), SCMP_A1(SCMP_CMP_NE, 0));
 }
 
 static int load(scmp_filter_ctx ctx, bool allow_exec)

@@ -1,6 +1,7 @@
 /* See query.h. */
 #include "server/hunt/query.h"
 #include "server/core/columns.h"
+#include "server/core/text_store.h"
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
@@ -172,6 +173,7 @@ static void bind_blob(struct binder *b, const char *name, struct hm_slice s)
 
 static void bind_where(struct binder *b, const struct hm_msg_hunt_spec *m)
 {
+    struct hm_buf q = HM_BUF(64 * 1024);
     uint8_t ip[16];
     int ip_len = ip_of(m->q, ip);
     bind_text(b, "tenant", m->tenant);
@@ -187,8 +189,11 @@ static void bind_where(struct binder *b, const struct hm_msg_hunt_spec *m)
         bind_u64(b, "action", m->action);
     if (m->process_key)
         bind_u64(b, "key", m->process_key);
-    if (m->q.len)
-        bind_text(b, "q", m->q);
+    if (m->q.len) { /* bytes that are no UTF-8 are stored as escapes: looked for as such */
+        hm_text_store(m->q, &q);
+        bind_text(b, "q", hm_buf_slice(&q));
+        hm_buf_done(&q);
+    }
     if (ip_len)
         bind_blob(b, "ip", hm_slice(ip, (size_t)ip_len));
     if (m->paged) {

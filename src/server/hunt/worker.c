@@ -79,7 +79,12 @@ static int tail_next(void *ctx, struct hm_gateway_record *ret_r, uint64_t *ret_n
  * ---------------------------------------------------------------------------------------*/
 static int limit(int what, uint64_t value)
 {
-    struct rlimit l = {value, value};
+    struct rlimit l;
+    if (getrlimit(what, &l) < 0)
+        return -errno;
+    if (l.rlim_max > value) /* api's own hard limits may be lower already */
+        l.rlim_max = value;
+    l.rlim_cur = l.rlim_max;
     return setrlimit(what, &l) < 0 ? -errno : 0;
 }
 
