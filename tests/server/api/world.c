@@ -206,25 +206,47 @@ static int delete_one(const char *path, const struct stat *st, int flag, struct 
 
 void world_free(struct world *w)
 {
+    hm_batch_writer_free(w->writer);
+    hm_log_close(w->log);
     hm_control_close(w->control);
     nftw(w->dir, delete_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-void world_journal(struct world *w, const char *const *command_lines, size_t n)
+static void append_batch(struct world *w)
 {
-    static uint64_t number; /* batches of this test process */
-    struct hm_log *log = NULL;
-    struct hm_log_damage damage;
-    struct hm_error err = {0};
-    struct hm_batch_head head = {.epoch = 1, .boot = 2, .number = number, .first_seq = 0};
     hm_auto(hm_buf_done) struct hm_buf batch = HM_BUF(HM_BATCH_MAX_BYTES);
     hm_auto(hm_buf_done) struct hm_buf record = HM_BUF(2 * HM_BATCH_MAX_BYTES);
-    struct hm_batch_writer *writer;
+    struct hm_gateway_record r = {.tenant = hm_slice_str("default"),
+                                  .host_name = hm_slice_str("経理-01"),
+                                  .received_ns = hm_clock_wall_ns()};
     uint64_t at;
+
+    MUST(hm_batch_close(w->writer, &batch) == 0);
+    r.batch = hm_buf_slice(&batch);
+    memcpy(r.endpoint, w->endpoint, 16);
+    hm_gateway_record_encode(&r, &record);
+    MUST(hm_log_append(w->log, hm_buf_slice(&record), &at) == 0 && hm_log_sync(w->log) == 0);
+}
+
+static void open_journal(struct world *w)
+{
+    struct hm_batch_head head = {.epoch = 1, .boot = 2};
+    struct hm_log_damage damage;
+    struct hm_error err = {0};
     char path[256];
 
     memcpy(head.endpoint, w->endpoint, 16);
-    MUST((writer = hm_batch_writer_new(&head)));
+    MUST((w->writer = hm_batch_writer_new(&head)));
+    in_dir(w, "gateway/journal", path, sizeof path);
+    MUST(hm_log_open(path, &(struct hm_log_options){0}, &w->log, &damage, &err) == 0);
+}
+
+void world_journal(struct world *w, const char *const *command_lines, size_t n)
+{
+    int full = 0;
+
+    if (!w->log)
+        open_journal(w);
     for (size_t i = 0; i < n; i++) {
         struct hm_event e;
         hm_event_clear(&e);
@@ -233,21 +255,10 @@ void world_journal(struct world *w, const char *const *command_lines, size_t n)
         hm_event_set_u64(&e, HM_F_BOOT_NS, 1);
         hm_event_set_u64(&e, HM_F_WALL_NS, hm_clock_wall_ns());
         hm_event_set(&e, HM_F_PROCESS_COMMAND_LINE, hm_slice_str(command_lines[i]));
-        MUST(hm_batch_add(writer, &e) >= 0);
+        MUST((full = hm_batch_add(w->writer, &e)) >= 0);
+        if (full || i + 1 == n)
+            append_batch(w);
     }
-    MUST(hm_batch_close(writer, &batch) == 0);
-    hm_batch_writer_free(writer);
-    struct hm_gateway_record r = {.tenant = hm_slice_str("default"),
-                                  .host_name = hm_slice_str("経理-01"),
-                                  .batch = hm_buf_slice(&batch),
-                                  .received_ns = hm_clock_wall_ns()};
-    memcpy(r.endpoint, w->endpoint, 16);
-    hm_gateway_record_encode(&r, &record);
-    in_dir(w, "gateway/journal", path, sizeof path);
-    MUST(hm_log_open(path, &(struct hm_log_options){0}, &log, &damage, &err) == 0);
-    MUST(hm_log_append(log, hm_buf_slice(&record), &at) == 0 && hm_log_sync(log) == 0);
-    hm_log_close(log);
-    number++;
 }
 
 struct newest {
