@@ -107,10 +107,9 @@ static void how_it_ended(const struct hm_child *c, const siginfo_t *si, char *te
 /* Three crashes in five minutes: from then on slowly, so that a crash loop costs nothing. */
 static uint64_t next_start(struct hm_child *c, uint64_t now)
 {
-    uint64_t oldest = c->crash_ns[c->crashes % HM_MON_CRASHES];
     c->crash_ns[c->crashes++ % HM_MON_CRASHES] = now;
-    bool slow = c->crashes >= HM_MON_CRASHES && now - oldest < HM_MON_CRASH_WINDOW_NS && oldest;
-    slow |= c->crashes == HM_MON_CRASHES && now - c->crash_ns[0] < HM_MON_CRASH_WINDOW_NS;
+    uint64_t oldest = c->crash_ns[c->crashes % HM_MON_CRASHES]; /* of the last three */
+    bool slow = c->crashes >= HM_MON_CRASHES && now - oldest < HM_MON_CRASH_WINDOW_NS;
     return now + (slow ? HM_MON_RESTART_SLOW_NS : HM_MON_RESTART_NS);
 }
 

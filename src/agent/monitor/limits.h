@@ -41,7 +41,10 @@
 #define HM_MON_ORDERS_MAX 16
 /* Refused orders that are journalled in an hour; the rest is only counted. */
 #define HM_MON_REFUSALS_TOLD 20
-#define HM_MON_WHO_IS_NS     (3ull * 1000000000)
+/* The engine gets this long to name the processes; it is asked again meanwhile, it may be starting.
+ */
+#define HM_MON_WHO_IS_NS       (10ull * 1000000000)
+#define HM_MON_WHO_IS_AGAIN_NS (1ull * 1000000000)
 /* A signed time is taken only for a nonce this young: what it may be late by. */
 #define HM_MON_NONCE_NS       (120ull * 1000000000)
 #define HM_MON_NONCE_RENEW_NS (60ull * 1000000000)

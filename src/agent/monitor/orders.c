@@ -263,8 +263,7 @@ void hm_mon_orders_tick(struct hm_monitor *m, uint64_t now_ns)
     if (m->child[HM_AGENT_UPLINK].pid && !m->link_up &&
         now_ns - s->nonce_ns > HM_MON_NONCE_RENEW_NS)
         send_nonce(m);
-    if (s->phase == HM_PHASE_WHO && now_ns > s->deadline_ns)
-        hm_mon_kill_run(m); /* with what is known by now */
+    hm_mon_kill_tick(m, now_ns);
     hm_mon_isolation_tick(m, now_ns);
     reap_drills(s);
     next_order(m);

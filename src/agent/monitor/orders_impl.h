@@ -45,7 +45,7 @@ struct hm_orders {
     struct hm_msg_order order;
     uint64_t deadline_ns;
     /* kill */
-    uint64_t who_id;
+    uint64_t who_id, asked_ns;
     struct hm_kill_target *targets;
     size_t target_count;
     char scope[256]; /* cgroup path as in /proc; empty: none */
@@ -65,7 +65,7 @@ void hm_mon_order_fail(struct hm_monitor *m, const struct hm_error *err);
 uint64_t hm_mon_order_now_ms(const struct hm_monitor *m);
 /* orders_kill.c */
 void hm_mon_kill_begin(struct hm_monitor *m);
-void hm_mon_kill_run(struct hm_monitor *m);
+void hm_mon_kill_tick(struct hm_monitor *m, uint64_t now_ns);
 /* orders_isolate.c */
 int hm_mon_isolation_load(struct hm_monitor *m, struct hm_error *err) HM_CHECK;
 void hm_mon_isolate_begin(struct hm_monitor *m);

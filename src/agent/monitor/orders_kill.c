@@ -6,6 +6,18 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static void ask(struct hm_monitor *m)
+{
+    struct hm_orders *s = m->orders;
+    struct hm_msg_who_is q = {
+        .id = ++s->who_id, .process_key = s->order.process_key, .tree = s->order.tree};
+    s->target_count = 0;
+    s->asked_ns = hm_clock_mono_ns();
+    hm_mon_send(m, HM_AGENT_ENGINE, &hm_desc_who_is, &q, NULL, 0);
+}
+
+static void run(struct hm_monitor *m);
+
 void hm_mon_kill_begin(struct hm_monitor *m)
 {
     struct hm_orders *s = m->orders;
@@ -19,9 +31,22 @@ void hm_mon_kill_begin(struct hm_monitor *m)
     }
     s->phase = HM_PHASE_WHO;
     s->deadline_ns = hm_clock_mono_ns() + HM_MON_WHO_IS_NS;
-    struct hm_msg_who_is q = {
-        .id = ++s->who_id, .process_key = s->order.process_key, .tree = s->order.tree};
-    hm_mon_send(m, HM_AGENT_ENGINE, &hm_desc_who_is, &q, NULL, 0);
+    ask(m);
+}
+
+/* A new number for each question: an answer to an earlier one is not mixed in. */
+void hm_mon_kill_tick(struct hm_monitor *m, uint64_t now_ns)
+{
+    struct hm_orders *s = m->orders;
+    struct hm_error err = {0};
+    if (s->phase != HM_PHASE_WHO || now_ns - s->asked_ns < HM_MON_WHO_IS_AGAIN_NS)
+        return;
+    if (now_ns < s->deadline_ns) {
+        ask(m);
+        return;
+    }
+    hm_fail(&err, -ETIMEDOUT, "the engine did not say which process that is; nothing was killed");
+    hm_mon_order_fail(m, &err);
 }
 
 void hm_mon_orders_know(struct hm_monitor *m, const struct hm_msg_know_process *k)
@@ -34,7 +59,7 @@ void hm_mon_orders_know(struct hm_monitor *m, const struct hm_msg_know_process *
         s->targets[s->target_count++] =
             (struct hm_kill_target){(pid_t)k->pid, k->start_ns, k->process_key};
     if (!k->more)
-        hm_mon_kill_run(m);
+        run(m);
 }
 
 static bool is_own(void *ctx, pid_t pid)
@@ -72,7 +97,7 @@ static void describe(void *ctx, struct hm_kill_target *victims, size_t n)
         hm_debug("keys of killed processes are not known: %s", err.text);
 }
 
-void hm_mon_kill_run(struct hm_monitor *m)
+static void run(struct hm_monitor *m)
 {
     struct hm_orders *s = m->orders;
     struct hm_error err = {0};

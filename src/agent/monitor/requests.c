@@ -1,6 +1,7 @@
 /* The whole surface of root: one table of what a child may ask. Everything else, and everything
  * malformed, ends the child that sent it. */
 #include "agent/monitor/state.h"
+#include "wire/order.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -91,21 +92,18 @@ static int serve_hash_image(struct hm_monitor *m, const void *msg)
 static int serve_propose(struct hm_monitor *m, const void *msg)
 {
     const struct hm_msg_propose *q = msg;
-    char text[256];
-    snprintf(text, sizeof text,
-             "{\"error\":\"proposal of rule %.*s refused: this endpoint only observes\"}",
-             (int)(q->rule.len > 64 ? 64 : q->rule.len), (const char *)q->rule.p);
-    for (char *p = text; *p; p++) /* the engine's words inside our JSON */
-        if ((unsigned char)*p < 0x20 || *p == '\\')
-            *p = '?';
+    struct hm_buf text hm_auto(hm_buf_done) = HM_BUF(4096);
+    hm_buf_puts(&text, "{\"error\":\"proposal of rule ");
+    hm_json_escape(hm_slice(q->rule.p, q->rule.len > 64 ? 64 : q->rule.len), &text);
+    hm_buf_puts(&text, " refused: this endpoint only observes\"}");
     struct hm_event e;
     hm_event_clear(&e);
     hm_event_set_u64(&e, HM_F_ACTION, HM_ACTION_AGENT_ORDER);
     hm_event_set_u64(&e, HM_F_ORDER_KIND, q->kind);
-    hm_event_set_u64(&e, HM_F_ORDER_STATE, 3); /* HM_ORDER_REFUSED */
+    hm_event_set_u64(&e, HM_F_ORDER_STATE, HM_ORDER_REFUSED);
     hm_event_set_u64(&e, HM_F_TARGET_KEY, q->process_key);
     hm_event_set_u64(&e, HM_F_TARGET_PID, q->pid);
-    hm_event_set(&e, HM_F_ORDER_DETAIL, hm_slice_str(text));
+    hm_event_set(&e, HM_F_ORDER_DETAIL, hm_buf_slice(&text));
     hm_mon_journal(m, &e, HM_LANE_BULK);
     return 0;
 }

@@ -48,8 +48,8 @@ static void refuse(struct hm_watch *w, const char *path, const char *why)
     hm_debug("files of %s are not watched: %s", path, why);
 }
 
-/* The mounts of the host: those of process 1, or, where that one may not be read, of our parent when
- * it lives in another mount namespace than we do. NULL: cannot tell. */
+/* The mounts of the host: those of process 1, or, where that one may not be read, of our parent
+ * when it lives in another mount namespace than we do. NULL: cannot tell. */
 static FILE *host_mounts(void)
 {
     struct stat own, other;

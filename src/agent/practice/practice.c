@@ -19,6 +19,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <poll.h>
 #include <unistd.h>
 
@@ -33,7 +34,9 @@ struct world {
     int state_fd, rules_fd, keeper_pipe, signal_fd;
     struct hm_world_net net;
     pid_t keeper, relay, attacker, agent;
-    bool stop;
+    bool stop, failed;
+    unsigned ends; /* of the agent, in a row */
+    time_t last_end;
 };
 
 static int split(const char *server, char *host, size_t len, char port[8])
@@ -222,7 +225,26 @@ static int build(struct world *w, struct hm_error *err)
 /* ---- watching ---------------------------------------------------------------------------------
  */
 
-/* The helpers come back; without its agent the world has no meaning. */
+/* It comes back with a fresh set of tmpfs; when it cannot stay, the world has no meaning. */
+static void agent_ended(struct world *w, int status)
+{
+    struct hm_error err = {0};
+    time_t now = time(NULL);
+    w->agent = 0;
+    w->ends = now - w->last_end > 60 ? 1 : w->ends + 1;
+    w->last_end = now;
+    hm_warn("the practice endpoint's agent has ended (%s %d)",
+            WIFSIGNALED(status) ? "signal" : "code",
+            WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    w->failed = w->ends > 3;
+    w->stop |= w->failed;
+    if (w->stop)
+        return;
+    sleep(1); /* its children end with it, and let go of the journal's lock */
+    if (start_agent(w, &err) < 0)
+        w->stop = w->failed = true;
+}
+
 static void reap(struct world *w)
 {
     int status;
@@ -232,11 +254,8 @@ static void reap(struct world *w)
             w->relay = 0;
         if (pid == w->attacker && start_attacker(w) < 0)
             w->attacker = 0;
-        if (pid == w->agent) {
-            hm_info("the practice endpoint's agent has ended");
-            w->agent = 0;
-            w->stop = true;
-        }
+        if (pid == w->agent)
+            agent_ended(w, status);
     }
 }
 
@@ -321,7 +340,7 @@ static int run(const struct options *o)
     } else
         hm_err("%s", err.text);
     take_down(&w);
-    return r < 0;
+    return r < 0 || w.failed;
 }
 
 int hm_practice_command(int argc, char **argv)

@@ -125,7 +125,10 @@ static const struct seen *carry_out(struct practice *p, struct hm_msg_order *o, 
     struct outcome begun = {o->counter, HM_ORDER_BEGUN};
     assert_int_equal(server_push(&p->s, p->s.order_key, o), 0);
     wait_event(p, from, is_outcome, &begun, 15, "begin of an order");
-    return wait_event(p, from, is_end, &begun, 20, what);
+    const struct seen *e = wait_event(p, from, is_end, &begun, 20, what);
+    if (getenv("HM_TEST_VERBOSE"))
+        fprintf(stderr, "%s: %s\n", what, e->detail);
+    return e;
 }
 
 static bool contains(const struct seen *e, const char *text)
@@ -352,6 +355,36 @@ static void children_come_back(struct practice *p)
     kill_tree(p, drill(p));
 }
 
+static bool is_restored(const struct seen *e, const void *arg)
+{
+    (void)arg;
+    return e->class == HM_CLASS_AGENT && e->action == HM_ACTION_AGENT_SELFTEST &&
+           strstr(e->detail, "\"restored\":true");
+}
+
+/* monitor itself is killed while the endpoint is isolated: the launcher starts it anew, the cut is
+ * put back and proven, and the release still works. */
+static void isolation_outlives_monitor(struct practice *p)
+{
+    char value[32];
+    struct hm_msg_order o = server_order(&p->s, ++p->counter, HM_ORDER_ISOLATE);
+    const struct seen *e = carry_out(p, &o, "isolation");
+    assert_true(e->state == HM_ORDER_DONE && contains(e, "\"isolated\":true"));
+    size_t from = p->s.seen_count;
+    assert_int_equal(status_of(p, "pid", value, sizeof value), 0);
+    kill((pid_t)atol(value), SIGKILL);
+    e = wait_event(p, from, is_restored, NULL, 30, "isolation put back");
+    assert_true(contains(e, "\"isolated\":true") &&
+                contains(e, "\"name\":\"server\",\"expect\":\"open\",\"result\":\"open\""));
+    assert_true(contains(e, "\"name\":\"outside-v4\",\"expect\":\"closed\",\"result\":\"closed\""));
+    /* the counter outlived it too: the same order again is a replay */
+    assert_int_equal(server_push(&p->s, p->s.order_key, &o), 0);
+    wait_event(p, from, is_refused, "replay", 15, "refusal of a replay after the restart");
+    o = server_order(&p->s, ++p->counter, HM_ORDER_RELEASE);
+    e = carry_out(p, &o, "release");
+    assert_true(e->state == HM_ORDER_DONE && contains(e, "\"isolated\":false"));
+}
+
 static void the_practice_world(void **state)
 {
     struct practice p = {0};
@@ -367,6 +400,7 @@ static void the_practice_world(void **state)
     bad_orders(&p);
     isolation_ends_by_itself(&p);
     children_come_back(&p);
+    isolation_outlives_monitor(&p);
     assert_int_equal(interfaces(), before_interfaces);
     assert_int_equal(mounts(), before_mounts);
     kill(p.launcher, SIGTERM);
