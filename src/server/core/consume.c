@@ -41,14 +41,16 @@ static int open_item(struct hm_core *k, uint64_t number, struct hm_slice data,
     return 0;
 }
 
-/* Bad bytes are set aside at once; they will not get better. Anything else (a busy database, no
- * memory) is tried again later. */
+/* What a machine may lack for a while is waited for. Anything else lies in the record and will not
+ * get better: it is set aside, the rest goes on. */
 static int judge(struct hm_core *k, const char *consumer, uint64_t number, int r)
 {
-    if (r != -EBADMSG)
-        return r;
-    hm_err("%s: record %" PRIu64 " is malformed and set aside", consumer, number);
-    return hm_set_aside(k->c, consumer, number, "malformed");
+    static const int transient[] = {0, -EBUSY, -ENOSPC, -ENOMEM, -EIO, -ECANCELED};
+    for (size_t i = 0; i < HM_ARRAY_LEN(transient); i++)
+        if (r == transient[i])
+            return r;
+    hm_err("%s: record %" PRIu64 " is set aside: %s", consumer, number, strerror(-r));
+    return hm_set_aside(k->c, consumer, number, strerror(-r));
 }
 
 static int open_batch(struct hm_core *k, const char *consumer, struct hm_soc_item *it,

@@ -281,5 +281,11 @@ int hm_order_set_state(struct hm_control *c, const char *tenant, const uint8_t i
                        const char *state, struct hm_slice detail)
 {
     int r = hm_control_begin(c);
-    return r ? r : hm_control_end(c, set_state(c, tenant, id, state, detail));
+    if (r)
+        return r;
+    int e = set_state(c, tenant, id, state, detail);
+    if (e != -EALREADY && e != -ENOENT)
+        return hm_control_end(c, e);
+    r = hm_control_commit(c); /* nothing was changed: a surrounding transaction may go on */
+    return r ? r : e;
 }
