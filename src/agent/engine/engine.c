@@ -145,7 +145,7 @@ static int open_journal(struct hm_engine *g, const struct hm_msg_engine_start *s
                         struct hm_log_damage *ret_damage, struct hm_error *err)
 {
     struct hm_journal_options o = {.boot = s->boot, .quota_bytes = s->quota_bytes};
-    if (s->endpoint.len != sizeof o.endpoint)
+    if (!s->endpoint.p || s->endpoint.len != sizeof o.endpoint)
         return hm_fail(err, -EBADMSG, "endpoint id of %zu bytes", s->endpoint.len);
     memcpy(o.endpoint, s->endpoint.p, sizeof o.endpoint);
     return hm_journal_open(".", &o, &g->journal, ret_damage, err);
@@ -201,8 +201,8 @@ static void read_users(struct hm_engine *g)
 
 static int start(struct hm_engine *g, struct hm_error *err)
 {
-    struct hm_ipc_msg m;
-    struct hm_msg_engine_start s;
+    struct hm_ipc_msg m = {0};
+    struct hm_msg_engine_start s = {0};
     int r = wait_start(g, &m, &s, err);
     if (r == 0)
         r = place_fds(g, &m, s.fds, err);
