@@ -147,7 +147,8 @@ static int open_journal(struct hm_engine *g, const struct hm_msg_engine_start *s
     struct hm_journal_options o = {.boot = s->boot, .quota_bytes = s->quota_bytes};
     if (!s->endpoint.p || s->endpoint.len != sizeof o.endpoint)
         return hm_fail(err, -EBADMSG, "endpoint id of %zu bytes", s->endpoint.len);
-    memcpy(o.endpoint, s->endpoint.p, sizeof o.endpoint);
+    memcpy(g->endpoint, s->endpoint.p, sizeof g->endpoint);
+    memcpy(o.endpoint, g->endpoint, sizeof o.endpoint);
     return hm_journal_open(".", &o, &g->journal, ret_damage, err);
 }
 
@@ -163,7 +164,7 @@ static int make_core(struct hm_engine *g, const struct hm_msg_engine_start *s, s
         .own_pid = (uint32_t)getpid(),
         .ops = hm_engine_ops(g),
     };
-    memcpy(o.endpoint, s->endpoint.p, sizeof o.endpoint);
+    memcpy(o.endpoint, g->endpoint, sizeof o.endpoint);
     return hm_core_new(&o, &g->core, err);
 }
 

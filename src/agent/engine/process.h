@@ -24,6 +24,7 @@ struct hm_peer {
     bool waiting; /* EPOLLOUT is on */
 };
 struct hm_engine {
+    uint8_t endpoint[16];
     int fds[HM_ENGINE_FDS]; /* -1: not given; the uplink's moves to its peer */
     struct hm_peer monitor, uplink;
     int epoll, timer;
