@@ -403,7 +403,7 @@ int hm_enroll_command(int argc, char **argv)
                    {"--ca-sha256", &pin},
                    {"--state", &o.state}};
 
-    for (int i = 0; i < argc; i++) {
+    for (int i = 1; i < argc; i++) { /* argv[0] is the command */
         const char **into = NULL;
         for (size_t k = 0; k < HM_ARRAY_LEN(options); k++)
             if (strcmp(argv[i], options[k].name) == 0)

@@ -1,7 +1,7 @@
 /* `hinomi-agent enroll`: one TLS exchange that makes this machine an endpoint. */
 #pragma once
 
-/* argv: the words after "enroll". Prints what happened, in Japanese or English.
+/* argv[0] is "enroll". Prints what happened, in Japanese or English.
  * Returns 0 enrolled; 1 failed; 2 usage; 3 enrolled already; 4 server not reached; 5 not the server
  * of that fingerprint; 6 token refused. Needs root: the identity is root's. */
 int hm_enroll_command(int argc, char **argv);
