@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pty.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
@@ -295,6 +297,66 @@ static void check_padded_env(struct world *w)
     EXPECT(w, exec_of(w, w->note->pid[0], 0)->h.flags & HM_REC_F_ENV_PARTIAL, "not marked");
 }
 
+static void act_failed(struct world *w)
+{
+    char path[128], *argv[] = {"x", NULL};
+    snprintf(path, sizeof path, "%s/no-program", w->dir);
+    write_file(path, "neither ELF nor script", 0755);
+    spawn(w, path, argv, no_env);
+    spawn(w, "/nonexistent", argv, no_env);
+}
+
+static void check_failed(struct world *w)
+{
+    expect_exactly(w, "fork 2 exit 3"); /* an exec that did not happen is none */
+}
+
+static uint64_t inode_of(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 ? st.st_ino : 0;
+}
+
+/* A mount and a network of its own: the path is the one that process knows, the numbers are its
+ * own. */
+static void act_namespaces(struct world *w)
+{
+    char path[128], *argv[] = {"true", NULL};
+    pid_t p = fork();
+    if (p == 0) {
+        if (unshare(CLONE_NEWNS | CLONE_NEWNET) < 0 ||
+            mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0 ||
+            mount("tmpfs", w->dir, "tmpfs", 0, NULL) < 0)
+            _exit(124);
+        w->note->number[0] = inode_of("/proc/self/ns/mnt");
+        w->note->number[1] = inode_of("/proc/self/ns/net");
+        w->note->number[2] = inode_of("/proc/self/ns/pid");
+        snprintf(path, sizeof path, "%s/deep", w->dir);
+        mkdir(path, 0755);
+        snprintf(path, sizeof path, "%s/deep/true", w->dir);
+        copy_file("/bin/true", path, 0755);
+        if (chdir(w->dir) < 0 || execve(path, argv, no_env) < 0)
+            _exit(126);
+    }
+    w->note->pid[0] = p;
+    EXPECT(w, wait_for(p) == 0, "the program did not run");
+}
+
+static void check_namespaces(struct world *w)
+{
+    const struct hm_rec_exec *e = exec_of(w, w->note->pid[0], 0);
+    char path[128];
+    snprintf(path, sizeof path, "%s/deep/true", w->dir);
+    EXPECT_STR(w, e, path, path);
+    EXPECT_STR(w, e, cwd, w->dir);
+    EXPECT(w,
+           e->h.ns_mnt == w->note->number[0] && e->h.ns_net == w->note->number[1] &&
+               e->h.ns_pid == w->note->number[2],
+           "mnt %u net %u pid %u", e->h.ns_mnt, e->h.ns_net, e->h.ns_pid);
+    EXPECT(w, e->h.ns_mnt != record_of(w, HM_REC_EXIT, w->actor, 0)->ns_mnt,
+           "the actor's name space");
+}
+
 #ifdef __x86_64__
 /* execve through the 32-bit entry: goes past syscall tracepoints, must not go past the sensor. */
 static void act_compat(struct world *w)
@@ -336,6 +398,8 @@ const struct behaviour image_behaviours[] = {
     {.name = "setuid", .act = act_setuid, .check = check_setuid},
     {.name = "terminal and session", .act = act_terminal, .check = check_terminal},
     {.name = "closed descriptors", .act = act_closed, .check = check_closed},
+    {.name = "exec that fails", .act = act_failed, .check = check_failed},
+    {.name = "mount and network of its own", .act = act_namespaces, .check = check_namespaces},
     {.name = "padded environment", .act = act_padded_env, .check = check_padded_env},
 #ifdef __x86_64__
     {.name = "exec by int 0x80", .act = act_compat, .check = check_compat},

@@ -12,6 +12,10 @@ static const struct hm_text usage = {
     "  カーネルのセンサーを実際に試し、見えるものと見えないものを示します。root "
     "権限が必要です。\n"};
 
+static const struct hm_text not_root = {
+    "hinomi-agent sensors: only root can try the kernel's sensors\n",
+    "hinomi-agent sensors: カーネルのセンサーを試すには root 権限が必要です\n"};
+
 static int report(bool json, enum hm_lang lang, struct hm_buf *out)
 {
     const struct hm_sensor_options o = {.scope_cgroup_fd = -1};
@@ -38,6 +42,10 @@ int hm_sensors_command(int argc, char **argv)
     if (argc > 2 || (argc == 2 && !json)) {
         fputs(hm_text(&usage, lang), stderr);
         return 2;
+    }
+    if (geteuid() != 0) { /* every probe would say EPERM, and the report would be about that */
+        fputs(hm_text(&not_root, lang), stderr);
+        return 1;
     }
     struct hm_buf out = HM_BUF(256 * 1024);
     int e = report(json, lang, &out);

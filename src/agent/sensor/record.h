@@ -29,10 +29,9 @@ enum hm_record_type {
 };
 
 /* hm_rec_header.flags */
-#define HM_REC_F_READ_ERROR     1 /* a helper failed: a field is empty that should not be */
-#define HM_REC_F_ENV_PARTIAL    2 /* the environment was too large to be searched to its end */
-#define HM_REC_F_OWNER_LISTENER 4 /* ACCEPT, CLOSE: header is who called listen(), not accept() */
-#define HM_REC_F_LONG           8 /* came through the ring of long arguments */
+#define HM_REC_F_READ_ERROR  1 /* a helper failed: a field is empty that should not be */
+#define HM_REC_F_ENV_PARTIAL 2 /* the environment was too large to be searched to its end */
+#define HM_REC_F_LONG        4 /* came through the ring of long arguments */
 
 struct hm_rec_header {
     __u16 type;

@@ -173,15 +173,16 @@ static const struct hm_text tiers[4] = {
     {"tier 1: sees, cannot deny by security hooks",
      "第 1 段: 観測する (セキュリティフックでの拒否はできない)"},
     {"tier 2: sees, and security hooks work", "第 2 段: 観測し、セキュリティフックも使える"},
-    {"tier 3: no kernel type information, the BPF sensor does not run",
-     "第 3 段: カーネルの型情報がなく、BPF センサーは動かない"},
+    {"tier 3: typed tracepoints do not load, so the kernel sensor does not run",
+     "第 3 段: 型付きトレースポイントが使えず、カーネルセンサーは動かない"},
 };
 
 void hm_report_text(const struct hm_report *r, enum hm_lang lang, struct hm_buf *out)
 {
     static const struct hm_text active = {"Seen", "見えるもの"},
                                 probed = {"Tried on this kernel", "このカーネルで試したもの"},
-                                blind = {"Not seen", "見えないもの"}, works = {"works     ", "使える    "};
+                                blind = {"Not seen", "見えないもの"},
+                                works = {"works     ", "使える    "};
     const struct hm_text *list[HM_BLIND_MAX];
     struct utsname u = {0};
     (void)uname(&u);
