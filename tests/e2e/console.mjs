@@ -38,6 +38,12 @@ export class Console {
     if (key) await this.heading(key).waitFor();
     await this.settled();
   }
+  /* By the menu, as a person does, without loading the page anew. */
+  async go(key) {
+    const menu = this.button('nav.open');
+    if (await menu.isVisible()) await menu.click();
+    await this.page.locator('#rail').getByRole('link', { name: this.t(key) }).click();
+  }
   /* Nothing is loading any more. */
   async settled() {
     for (let tries = 0; tries < 200; tries++) {

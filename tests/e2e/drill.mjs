@@ -15,6 +15,7 @@ if (!url || !oneTime || !folder) {
   process.exit(2);
 }
 const ATTACKER = '198.51.100.7:4444';
+const PAYLOAD = '.cache-update';
 const ALERT_LIMIT_MS = 10_000;
 const ORDER_LIMIT_MS = 60_000;
 
@@ -79,7 +80,7 @@ async function readAlert(c, tag) {
   must(true, `the tree shows where the shell is connected to: ${ATTACKER}`);
   must((await c.tree().locator('tr[data-marked="true"]').count()) === 1, 'one process is marked as the deciding one');
   must((await rows.count()) >= 2, 'the tree has ancestors or children');
-  const payload = c.tree().getByText('.cache-update').first();
+  const payload = c.tree().getByText(PAYLOAD).first();
   await payload.waitFor({ timeout: 20_000 });
   must(true, 'the dropped program is in the tree with its command line');
   await c.timeline().filter({ hasText: 'credentials' }).first().waitFor({ timeout: 30_000 });
@@ -122,7 +123,8 @@ async function kill(c, tag) {
   must((await progress.locator('.proc-list li').count()) >= 2, 'the outcome lists the processes that ended');
   must((await progress.locator('.tone-bad').count()) === 0, 'nothing survived');
   await c.tree().locator('tr[data-marked="true"][data-dead="true"]').waitFor({ timeout: 15_000 });
-  must((await c.tree().locator('tr[data-dead="false"]').count()) > 0, 'the tree shows its end; the ancestors live');
+  const lives = await c.tree().locator('tr[data-dead="false"]').allInnerTexts();
+  must(!lives.some((row) => row.includes(PAYLOAD) || row.includes(ATTACKER)), 'the tree on the page shows their end');
 }
 
 async function isolateAndRelease(c, tag) {
@@ -154,9 +156,15 @@ async function addEndpoint(c, tag) {
   await checkAccessible(c.page, `add endpoint ${tag}`, faults);
 }
 
+/* A second drill makes something to see: the stream shows only what happens from now on. */
 async function liveEvents(c, tag) {
-  await c.open('/events', 'events.title');
-  await c.page.locator('.ev-row').first().waitFor({ timeout: 60_000 });
+  await c.open('/', 'overview.title');
+  await c.drillButton().click();
+  await c.startDrill();
+  await c.page.locator('dialog').waitFor({ state: 'detached' });
+  await c.go('nav.events');
+  await c.page.locator('.ev-row').filter({ hasText: PAYLOAD }).first().waitFor({ timeout: 30_000 });
+  must(true, `the drill passes by in the live events (${tag})`);
   await c.button('events.pause').click();
   await c.page.locator('.ev-row').first().click();
   const drawer = c.page.locator('dialog[open]');

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { EventJson } from '../api/types';
-import { address, fieldOrder, flagKeys, moment, stdioPeer, summary } from './event';
+import { address, fieldOrder, flagKeys, isSupporting, moment, stdioPeer, summary } from './event';
 
 const rows: [string, Record<string, unknown>, string][] = [
   ['exec shows the command line', { class: 'process', action: 'exec', 'process.command_line': 'sh -i', 'process.image': '/bin/sh' }, 'sh -i'],
@@ -29,4 +29,8 @@ it('spells peers and flags', () => {
   expect(stdioPeer({ class: 'process', action: 'exec', 'process.stdio_ip': '198.51.100.7', 'process.stdio_port': 4444 } as EventJson)).toBe('198.51.100.7:4444');
   expect(address('', '1')).toBe('');
   expect(flagKeys(10)).toEqual(['2', '8']);
+});
+it('knows what may be left out of a first reading', () => {
+  const kinds = ['exec', 'fork', 'image', 'exit'].map((action) => isSupporting({ class: 'process', action } as EventJson));
+  expect(kinds).toEqual([false, true, true, false]);
 });

@@ -78,3 +78,9 @@ export function fieldOrder(e: EventJson): string[] {
 export function flagKeys(value: number): string[] {
   return [1, 2, 4, 8, 16, 32, 64].filter((bit) => (value & bit) !== 0).map(String);
 }
+
+/* Events that support others and tell nothing by themselves: a fork before its exec, a hash after it. */
+export function isSupporting(e: EventJson): boolean {
+  const action = text(e, 'action');
+  return text(e, 'class') === 'process' && (action === 'fork' || action === 'image');
+}

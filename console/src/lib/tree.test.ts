@@ -29,3 +29,7 @@ it('lists what a kill would end: only the living, only below the root', () => {
   expect(liveBelow(tree, 'b').map((n) => n.key)).toEqual(['b', 'c', 'd']);
   expect(liveBelow(tree, 'e')).toEqual([]);
 });
+it('tells a socket that was inherited from one that was opened', () => {
+  const nodes = [node('a', '', { stdio: 'socket x:1' }), node('b', 'a', { stdio: 'socket x:1' }), node('c', 'a', { stdio: 'socket y:2' })];
+  expect(treeRows(nodes, new Set(), '').map((r) => r.inheritsStdio)).toEqual([false, true, false]);
+});

@@ -10,6 +10,7 @@ export interface TreeRow {
   siblings: number; /* aria-setsize */
   expanded: boolean;
   hit: boolean;
+  inheritsStdio: boolean; /* the same socket as its parent's: said once, aloud, at the top */
 }
 
 function childrenOf(nodes: TreeNode[]): { tops: TreeNode[]; below: Map<string, TreeNode[]> } {
@@ -57,6 +58,7 @@ export function matches(node: TreeNode, query: string): boolean {
  * cannot loop: each node is drawn once. */
 export function treeRows(nodes: TreeNode[], folded: ReadonlySet<string>, query: string): TreeRow[] {
   const { tops, below } = childrenOf(nodes);
+  const byKey = new Map(nodes.map((n) => [n.key, n]));
   const rows: TreeRow[] = [];
   const drawn = new Set<string>();
   const searching = query.trim() !== '';
@@ -73,7 +75,7 @@ export function treeRows(nodes: TreeNode[], folded: ReadonlySet<string>, query: 
     drawn.add(top.node.key);
     const kids = below.get(top.node.key) ?? [];
     const expanded = searching || !folded.has(top.node.key);
-    rows.push({ ...top, children: kids.length, expanded, hit: matches(top.node, query) });
+    rows.push({ ...top, children: kids.length, expanded, hit: matches(top.node, query), inheritsStdio: top.node.stdio !== '' && byKey.get(top.node.parent)?.stdio === top.node.stdio });
     if (expanded) push(kids, top.level + 1);
   }
   return rows;

@@ -2,7 +2,7 @@
 import { useState } from 'react';
 import type { EventJson } from '../../api/types';
 import { useTexts } from '../../i18n';
-import { eventKey, moment, stdioPeer, summary, text } from '../../lib/event';
+import { eventKey, isSupporting, moment, stdioPeer, summary, text } from '../../lib/event';
 import { Icon, type IconName } from '../../ui/icons';
 import { Code, Safe } from '../../ui/safe';
 import { Moment } from '../../ui/time';
@@ -47,19 +47,28 @@ function Entry({ event, deciding, onOpen }: { event: EventJson; deciding: boolea
 export function Timeline({ events, decidingSeq }: { events: EventJson[]; decidingSeq: string }) {
   const { t } = useTexts();
   const [shown, setShown] = useState(PAGE);
+  const [all, setAll] = useState(false);
   const [open, setOpen] = useState<EventJson | null>(null);
+  const supporting = events.filter(isSupporting).length;
+  const told = all ? events : events.filter((e) => !isSupporting(e));
   if (events.length === 0) return <p className="muted">{t('alert.timelineEmpty')}</p>;
   return (
     <>
+      {supporting > 0 && (
+        <label className="check small">
+          <input type="checkbox" checked={all} onChange={(e) => setAll(e.target.checked)} />
+          {t('alert.timelineQuiet', { count: supporting })}
+        </label>
+      )}
       <ol className="timeline" aria-label={t('alert.timeline')}>
-        {events.slice(0, shown).map((e, i) => (
+        {told.slice(0, shown).map((e, i) => (
           <Entry key={`${eventKey(e)}/${i}`} event={e} deciding={decidingSeq !== '' && text(e, 'seq') === decidingSeq} onOpen={() => setOpen(e)} />
         ))}
       </ol>
-      {events.length > shown && (
+      {told.length > shown && (
         <p className="card-more">
           <button type="button" className="btn btn-small" onClick={() => setShown(shown + PAGE * 4)}>
-            {t('alert.timelineMore', { count: events.length - shown })}
+            {t('alert.timelineMore', { count: told.length - shown })}
           </button>
         </p>
       )}

@@ -61,7 +61,8 @@ function Process({ row, root, onFold }: { row: TreeRow; root: string; onFold: ()
         <div className="cmd">
           <Code text={n.command_line || n.image} />
         </div>
-        {n.stdio && (
+        {row.inheritsStdio && <div className="small muted">{t('alert.stdioInherited')}</div>}
+        {n.stdio && !row.inheritsStdio && (
           <div className="conn conn-stdio">
             <Icon name="plug" size={14} />
             <Safe text={t('alert.stdio', { peer: n.stdio.replace(/^socket\s*/, '') })} />
