@@ -11,6 +11,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+/* A sanitizer reserves terabytes of addresses; the limit is for the real build. */
+#ifdef __has_feature
+#define UNDER_SANITIZER __has_feature(address_sanitizer)
+#elif defined(__SANITIZE_ADDRESS__)
+#define UNDER_SANITIZER 1
+#else
+#define UNDER_SANITIZER 0
+#endif
+
 #define PIECE_BYTES    (256 * 1024)
 #define MEMORY_BYTES   (256ull << 20)
 #define FILE_MAX_BYTES (1ull << 30) /* larger ones are not programs anybody starts twice a second  \
@@ -116,7 +125,7 @@ static int confine(struct hm_error *err)
         r = hm_sandbox_files(NULL, 0, false, &abi, err);
     if (r == 0)
         r = hm_sandbox_syscalls(false, err);
-#ifndef __SANITIZE_ADDRESS__
+#if !UNDER_SANITIZER
     struct rlimit memory = {MEMORY_BYTES, MEMORY_BYTES};
     if (r == 0 && setrlimit(RLIMIT_AS, &memory) < 0)
         r = hm_fail(err, -errno, "cannot limit memory");

@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -31,6 +32,7 @@ static void start_launcher(struct practice *p)
     snprintf(server, sizeof server, "127.0.0.1:%d", p->s.port);
     p->launcher = fork();
     if (p->launcher == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM); /* a failed test leaves nothing running */
         int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0644);
         dup2(fd, 2);
         dup2(fd, 1);
