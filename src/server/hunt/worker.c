@@ -93,7 +93,10 @@ static int lock_in(struct hm_error *err)
     struct hm_sandbox_path paths[2];
     struct stat st;
     size_t n = 0;
-    int abi = 0, r = limit(RLIMIT_AS, (uint64_t)HM_HUNT_ADDRESS_MIB << 20);
+    int abi = 0, r = 0;
+#ifndef __SANITIZE_ADDRESS__ /* whose shadow alone is larger */
+    r = limit(RLIMIT_AS, (uint64_t)HM_HUNT_ADDRESS_MIB << 20);
+#endif
     if (!r)
         r = limit(RLIMIT_CPU, 2 * HM_HUNT_SECONDS);
     if (!r)
