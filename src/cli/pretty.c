@@ -1,5 +1,6 @@
 /* JSON made readable without parsing it into numbers: 64-bit values stay what they are. */
 #include "cli/cli.h"
+#include "cli/show.h"
 #include <string.h>
 
 static void new_line(struct hm_buf *out, int depth)
@@ -29,7 +30,7 @@ void hm_json_pretty(struct hm_slice in, struct hm_buf *out)
         n = 1;
         if (c == '"') {
             n = string_length(in.p + i, in.len - i);
-            hm_buf_put(out, in.p + i, n);
+            hm_show_json_string(hm_slice(in.p + i, n), out);
         } else if (c == '{' || c == '[') {
             hm_buf_put_u8(out, c);
             if (i + 1 < in.len && in.p[i + 1] == c + 2) { /* {} and [] stay together */

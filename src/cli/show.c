@@ -71,6 +71,27 @@ void hm_show_text(const char *s, struct hm_buf *out)
     }
 }
 
+void hm_show_json_string(struct hm_slice s, struct hm_buf *out)
+{
+    size_t n;
+    uint32_t v;
+
+    for (size_t i = 0; i < s.len; i += n) {
+        n = decode(s.p + i, s.len - i, &v);
+        if (n == 0) {
+            n = 1;
+            hm_buf_puts(out, "\\ufffd");
+        } else if (hidden(v) && v > 0xffff) {
+            hm_buf_printf(out, "\\u%04" PRIx32 "\\u%04" PRIx32, 0xd800 + ((v - 0x10000) >> 10),
+                          0xdc00 + ((v - 0x10000) & 0x3ff));
+        } else if (hidden(v)) {
+            hm_buf_printf(out, "\\u%04" PRIx32, v);
+        } else {
+            hm_buf_put(out, s.p + i, n);
+        }
+    }
+}
+
 static size_t char_width(uint32_t v)
 {
     int w = wcwidth((wchar_t)v);

@@ -6,6 +6,9 @@
 
 /* Append s with control, bidi and invisible characters written as \u{XXXX}, bad UTF-8 as \xNN. */
 void hm_show_text(const char *s, struct hm_buf *out);
+/* Append a JSON string (quotes included) with characters that cannot be seen or turn the writing
+ * direction as \uXXXX: the same value, harmless in a terminal. */
+void hm_show_json_string(struct hm_slice s, struct hm_buf *out);
 /* Columns it takes on a terminal (after hm_show_text()). */
 size_t hm_show_width(const char *s, size_t len);
 /* "2026-11-21T22:00:00.123Z" as local time "2026-11-21 22:00:00"; "" and null as "-". */

@@ -1,7 +1,8 @@
 /* api_under_test: a world and the real api over it, for tests that are not written in C. Prints
  *   state DIR / port N / ca HEX / token TEXT / password TEXT
- * and serves until its input ends. Lines of input: "outcome STATE JSON" reports the newest order's
- * outcome; "event TEXT" appends an event to the journal; "changed KIND ID" is core's message. */
+ * and serves until its input ends. Lines of input: "outcome KIND STATE JSON" reports the outcome
+ * of the newest order; "event TEXT" appends an event to the journal; "changed KIND ID" is core's
+ * message. */
 #include "serve.h"
 #include "proc/proc.h"
 #include "server/messages.h"
@@ -24,13 +25,15 @@ static void changed(struct serve *s, char *kind)
 
 static void obey(struct world *w, struct serve *s, char *line)
 {
-    char *rest;
+    char *state, *rest;
 
     line[strcspn(line, "\n")] = 0;
-    if (strncmp(line, "outcome ", 8) == 0 && (rest = strchr(line + 8, ' '))) {
+    if (strncmp(line, "outcome ", 8) == 0 && (state = strchr(line + 8, ' ')) &&
+        (rest = strchr(state + 1, ' '))) {
+        *state++ = 0;
         *rest++ = 0;
-        int r = world_outcome(w, line + 8, rest);
-        printf("outcome %d\n", r);
+        if (world_outcome(w, line + 8, state, rest))
+            fprintf(stderr, "no %s order to move on\n", line + 8);
     } else if (strncmp(line, "event ", 6) == 0) {
         const char *text = line + 6;
         world_journal(w, &text, 1);

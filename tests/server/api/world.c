@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define MUST(x)                                                                                    \
     do {                                                                                           \
@@ -263,7 +264,7 @@ void world_journal(struct world *w, const char *const *command_lines, size_t n)
 
 struct newest {
     uint8_t id[16];
-    bool found;
+    char kind[16], state[16];
 };
 
 static int take_newest(void *ctx, const struct hm_order_row *r)
@@ -271,17 +272,21 @@ static int take_newest(void *ctx, const struct hm_order_row *r)
     struct newest *n = ctx;
 
     memcpy(n->id, r->id, 16);
-    n->found = true;
+    snprintf(n->kind, sizeof n->kind, "%s", r->kind);
+    snprintf(n->state, sizeof n->state, "%s", r->state);
     return 1;
 }
 
-int world_outcome(struct world *w, const char *state, const char *detail)
+int world_outcome(struct world *w, const char *kind, const char *state, const char *detail)
 {
     struct hm_order_filter f = {.limit = 1};
-    struct newest n = {.found = false};
-    int r = hm_order_list(w->control, "default", &f, take_newest, &n);
 
-    if ((r && r != 1) || !n.found)
-        return -1;
-    return hm_order_set_state(w->control, "default", n.id, state, hm_slice_str(detail));
+    for (int i = 0; i < 1000; i++) { /* 10 s: the order may be on its way still */
+        struct newest n = {.kind = ""};
+        int r = hm_order_list(w->control, "default", &f, take_newest, &n);
+        if ((r == 0 || r == 1) && strcmp(n.kind, kind) == 0 && strcmp(n.state, "requested") == 0)
+            return hm_order_set_state(w->control, "default", n.id, state, hm_slice_str(detail));
+        usleep(10000);
+    }
+    return -1;
 }

@@ -21,5 +21,6 @@ void world_make(struct world *w);
 void world_free(struct world *w); /* deletes the folder */
 /* Append batches with an event a text: its command line. */
 void world_journal(struct world *w, const char *const *command_lines, size_t n);
-/* What an endpoint would have reported: moves the newest order of that kind on. */
-int world_outcome(struct world *w, const char *state, const char *detail);
+/* What an endpoint would have reported: waits until the newest order is of that kind and requested,
+ * then moves it on. */
+int world_outcome(struct world *w, const char *kind, const char *state, const char *detail);
