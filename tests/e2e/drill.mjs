@@ -79,10 +79,9 @@ async function readAlert(c, tag) {
   await c.tree().getByText(ATTACKER).first().waitFor({ timeout: 15_000 });
   must(true, `the tree shows where the shell is connected to: ${ATTACKER}`);
   must((await c.tree().locator('tr[data-marked="true"]').count()) === 1, 'one process is marked as the deciding one');
-  must((await rows.count()) >= 2, 'the tree has ancestors or children');
   const payload = c.tree().getByText(PAYLOAD).first();
   await payload.waitFor({ timeout: 20_000 });
-  must(true, 'the dropped program is in the tree with its command line');
+  must((await rows.count()) >= 2, 'the dropped program is in the tree with its command line');
   await c.timeline().filter({ hasText: 'credentials' }).first().waitFor({ timeout: 30_000 });
   must((await c.page.locator('ol.timeline > li[data-class="process"]').count()) > 0, 'the time line has processes');
   must((await c.page.locator('ol.timeline > li[data-class="file"]').count()) > 0, 'the time line has files, the decoy among them');
