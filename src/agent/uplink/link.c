@@ -56,6 +56,8 @@ void hm_link_close(struct hm_link *l, const char *why, uint32_t delay_ms)
         hm_warn("%s: %s; trying again", l->server, why);
         l->down_said = true;
     }
+    if (was_up)
+        SSL_shutdown(l->ssl); /* one try: so that the server need not call it a broken record */
     SSL_free(l->ssl);
     l->ssl = NULL;
     if (l->fd >= 0)

@@ -272,8 +272,13 @@ static void serve(struct uplink *u)
         uint64_t now = hm_clock_mono_ns();
         struct pollfd p[3] = {{.fd = HM_ROLE_FD, .events = POLLIN},
                               {.fd = u->engine, .events = POLLIN}};
-        hm_link_tick(&u->link, now);
+        /* HELLO names an epoch: a brand-new journal has none before its first batch. */
+        bool ready = u->link.fd >= 0 || hm_shipper_ready(u->shipper);
+        if (ready)
+            hm_link_tick(&u->link, now);
         int wait_ms = hm_link_poll(&u->link, &p[2], now);
+        if (!ready && wait_ms < HM_UPLINK_POLL_MS)
+            wait_ms = HM_UPLINK_POLL_MS;
         if (u->welcomed && wait_ms > HM_UPLINK_POLL_MS)
             wait_ms = HM_UPLINK_POLL_MS;
         if (poll(p, 3, wait_ms) < 0 && errno != EINTR)

@@ -170,6 +170,11 @@ uint64_t hm_shipper_rewind(struct hm_shipper *s)
     return found;
 }
 
+bool hm_shipper_ready(struct hm_shipper *s)
+{
+    return s->current || hm_shipper_rewind(s) != 0;
+}
+
 void hm_shipper_open(struct hm_shipper *s, uint64_t epoch, const uint64_t next[HM_LANE_COUNT])
 {
     s->epoch = epoch;

@@ -21,6 +21,8 @@ void hm_shipper_set_current(struct hm_shipper *s, uint64_t epoch);
 /* Go back to the oldest unacknowledged record and say which epoch the next session is for:
  * older epochs first. 0: the journal is empty. */
 uint64_t hm_shipper_rewind(struct hm_shipper *s);
+/* Is there an epoch to name in a HELLO? Only between sessions: may rewind. */
+bool hm_shipper_ready(struct hm_shipper *s);
 /* A session for that epoch is open; the server has what is below next[lane]. */
 void hm_shipper_open(struct hm_shipper *s, uint64_t epoch, const uint64_t next[HM_LANE_COUNT]);
 /* Send what may be sent. 1: everything of this epoch is acked and another epoch waits: begin a new
