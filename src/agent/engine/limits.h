@@ -42,9 +42,10 @@
 #define HM_USERS_MAX        4096
 #define HM_USERS_FILE_BYTES (1u << 20)
 
-/* Messages that wait for a peer whose socket is full. */
-#define HM_OUTBOX_MAX   1024
-#define HM_OUTBOX_BYTES (1u << 20)
+/* Messages that wait for a peer whose socket is full. An order to kill a tree is answered with a
+ * message for each of its processes, and a fork bomb has as many as the table holds. */
+#define HM_OUTBOX_MAX   (HM_TABLE_LIVE_MAX + 4096)
+#define HM_OUTBOX_BYTES (4u << 20)
 
 /* Batches are closed and losses looked for this often: what a live view lags behind at most, and
  * what a kill -9 can take with it. */

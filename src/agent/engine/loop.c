@@ -10,8 +10,10 @@
 
 /* Records of one round: about 10 ms of work, so that a flood delays no order and no heart beat. */
 #define ROUND_RECORDS 4096
-#define FAN_READS     8
-#define FAN_BYTES     (64 * 1024)
+/* More than a full ring of the smallest records holds. */
+#define LAST_ROUNDS 32
+#define FAN_READS   8
+#define FAN_BYTES   (64 * 1024)
 
 static int add(struct hm_engine *g, int fd, uint32_t events)
 {
@@ -162,13 +164,23 @@ static int one_round(struct hm_engine *g)
     return n;
 }
 
+/* What happened before the stop is told; a flood that goes on does not keep us. */
+static int last_rounds(struct hm_engine *g)
+{
+    int n = 1;
+    for (int i = 0; i < LAST_ROUNDS && n > 0; i++)
+        n = drain_rings(g);
+    drain_files(g);
+    return n < 0 ? n : 0;
+}
+
 int hm_engine_loop(struct hm_engine *g)
 {
     struct epoll_event events[8];
     for (;;) {
         int n = one_round(g);
         if (n == -ECONNRESET)
-            return 0; /* monitor told us to stop, or is gone */
+            return last_rounds(g); /* monitor told us to stop, or is gone */
         if (n < 0)
             return n;
         int timeout = n >= ROUND_RECORDS ? 0 : hm_ring_pace(&g->pace, (uint64_t)n);
