@@ -53,6 +53,7 @@ static int start(struct hm_monitor *m, enum hm_agent_role role, struct hm_error 
 {
     struct hm_child *c = &m->child[role];
     c->restart_at_ns = 0;
+    m->uplink_started |= role == HM_AGENT_UPLINK;
     c->in = HM_BUF(HM_IPC_MAX_BYTES);
     c->outbox = hm_outbox_new(HM_MON_OUTBOX_MESSAGES, HM_MON_OUTBOX_BYTES);
     if (!c->outbox)
@@ -81,10 +82,13 @@ int hm_mon_spawn_probe(struct hm_monitor *m, struct hm_error *err)
 int hm_mon_start_children(struct hm_monitor *m, struct hm_error *err)
 {
     for (int role = 0; role < HM_AGENT_ROLES; role++) {
-        int r = wanted(m, role) ? start(m, role, err) : 0;
+        int r = wanted(m, role) && role != HM_AGENT_UPLINK ? start(m, role, err) : 0;
         if (r < 0)
             return r;
     }
+    /* uplink follows when the engine has answered: only then is there a journal to ship. */
+    if (wanted(m, HM_AGENT_UPLINK))
+        m->child[HM_AGENT_UPLINK].restart_at_ns = hm_clock_mono_ns() + HM_MON_UPLINK_WAIT_NS;
     return 0;
 }
 
@@ -201,7 +205,9 @@ void hm_mon_children_tick(struct hm_monitor *m, uint64_t now_ns)
         struct hm_child *c = &m->child[role];
         if (c->pid && role != HM_AGENT_PROBE)
             beat(m, c, now_ns);
-        if (c->restart_at_ns && now_ns >= c->restart_at_ns && start(m, role, &err) < 0) {
+        bool early =
+            role == HM_AGENT_UPLINK && !m->uplink_started && m->child[HM_AGENT_ENGINE].beat_seen_ns;
+        if (c->restart_at_ns && (early || now_ns >= c->restart_at_ns) && start(m, role, &err) < 0) {
             hm_err("cannot start %s: %s", name_of(role), err.text);
             if (!c->pid)
                 c->restart_at_ns = next_start(c, now_ns);

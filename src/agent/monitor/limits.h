@@ -18,6 +18,8 @@
 #define HM_MON_CRASH_WINDOW_NS (300ull * 1000000000)
 #define HM_MON_RESTART_NS      (500ull * 1000000)
 #define HM_MON_RESTART_SLOW_NS (30ull * 1000000000)
+/* uplink is started when the engine has its journal, at the latest after this. */
+#define HM_MON_UPLINK_WAIT_NS (10ull * 1000000000)
 /* A child that answered heart beats and then is silent for so long is killed. */
 #define HM_MON_BEAT_NS   (5ull * 1000000000)
 #define HM_MON_SILENT_NS (60ull * 1000000000)

@@ -46,7 +46,7 @@ struct hm_monitor {
     int state_fd, journal_fd, rules_fd, scope_fd;
     int pair[2]; /* engine's and uplink's end of the socket between them; both are kept here, so
                     that either of them can be restarted without the other noticing */
-    bool enrolled, link_up, stop;
+    bool enrolled, link_up, stop, uplink_started;
     struct hm_identity id;
     struct hm_trust trust;
     uint8_t key_sha256[HM_SHA256_BYTES];

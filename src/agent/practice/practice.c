@@ -330,6 +330,8 @@ static int run(const struct options *o)
                          : "--server is HOST:PORT");
         return 2;
     }
+    /* What drills leave behind is ours to reap at once, not process 1's at its leisure. */
+    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
     int r = open_signals(&w, &err);
     if (r == 0)
         r = build(&w, &err);
