@@ -47,7 +47,7 @@ int hm_sensors_command(int argc, char **argv)
         fputs(hm_text(&not_root, lang), stderr);
         return 1;
     }
-    struct hm_buf out = HM_BUF(256 * 1024);
+    struct hm_buf out = HM_BUF(262144);
     int e = report(json, lang, &out);
     if (json)
         hm_buf_puts(&out, "\n");

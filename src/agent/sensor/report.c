@@ -2,6 +2,7 @@
  * English and Japanese; decides nothing. */
 #include "agent/sensor/report.h"
 #include "event/event.h"
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -209,11 +210,13 @@ void hm_report_text(const struct hm_report *r, enum hm_lang lang, struct hm_buf 
 
 void hm_sensor_report_json(const struct hm_sensor *s, struct hm_buf *out)
 {
+    assert(s);
     hm_report_json(&(struct hm_report){.sensor = s, .probes = &s->probes, .problem = ""}, out);
 }
 
 void hm_sensor_report_text(const struct hm_sensor *s, enum hm_lang lang, struct hm_buf *out)
 {
+    assert(s);
     hm_report_text(&(struct hm_report){.sensor = s, .probes = &s->probes, .problem = ""}, lang,
                    out);
 }

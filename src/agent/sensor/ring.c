@@ -7,6 +7,7 @@
 #include "agent/sensor/limits.h"
 #include "agent/sensor/record.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <sys/mman.h>
@@ -18,21 +19,26 @@ struct hm_ring {
     uint64_t size, page, next;
 };
 
+/* The number behind name in text; 0: not there. */
+static uint64_t number_after(const char *text, const char *name)
+{
+    const char *p = strstr(text, name);
+    return p ? strtoull(p + strlen(name), NULL, 10) : 0;
+}
+
 /* fdinfo instead of bpf(2): it answers a process that has no privilege. */
 static int ring_size(int fd, uint64_t *ret_size)
 {
-    char path[64], line[128];
-    unsigned long type = 0, size = 0;
+    char path[64], text[1024] = {0};
     snprintf(path, sizeof path, "/proc/self/fdinfo/%d", fd);
-    FILE *f = fopen(path, "re");
-    if (!f)
+    hm_autoclose int info = open(path, O_RDONLY | O_CLOEXEC);
+    if (info < 0)
         return -errno;
-    while (fgets(line, sizeof line, f)) {
-        sscanf(line, "map_type: %lu", &type);
-        sscanf(line, "max_entries: %lu", &size);
-    }
-    fclose(f);
-    if (type != BPF_MAP_TYPE_RINGBUF || size == 0 || (size & (size - 1)) != 0)
+    if (read(info, text, sizeof text - 1) <= 0)
+        return -EIO;
+    uint64_t size = number_after(text, "max_entries:");
+    if (number_after(text, "map_type:") != BPF_MAP_TYPE_RINGBUF || size == 0 ||
+        (size & (size - 1)) != 0)
         return -EINVAL;
     *ret_size = size;
     return 0;
@@ -55,20 +61,27 @@ static int map_ring(struct hm_ring *r, int fd)
     return 0;
 }
 
-int hm_ring_open(int map_fd, struct hm_ring **ret_ring, struct hm_error *err)
+static int open_into(struct hm_ring *r, int map_fd, struct hm_error *err)
 {
-    hm_autofree struct hm_ring *r = calloc(1, sizeof *r);
-    if (!r)
-        return hm_fail(err, -ENOMEM, "ring: out of memory");
     r->page = (uint64_t)sysconf(_SC_PAGESIZE);
     int e = ring_size(map_fd, &r->size);
     if (e < 0)
         return hm_fail(err, e, "ring: descriptor %d is no ring buffer", map_fd);
     e = map_ring(r, map_fd);
+    return e < 0 ? hm_fail(err, e, "ring: mmap: %s", strerror(-e)) : 0;
+}
+
+int hm_ring_open(int map_fd, struct hm_ring **ret_ring, struct hm_error *err)
+{
+    struct hm_ring *r = calloc(1, sizeof *r);
+    if (!r)
+        return hm_fail(err, -ENOMEM, "ring: out of memory");
+    int e = open_into(r, map_fd, err);
     if (e < 0)
-        return hm_fail(err, e, "ring: mmap: %s", strerror(-e));
-    *ret_ring = hm_steal(&r);
-    return 0;
+        free(r);
+    else
+        *ret_ring = r;
+    return e;
 }
 
 void hm_ring_close(struct hm_ring *r)

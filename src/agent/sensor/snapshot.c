@@ -44,20 +44,17 @@ static size_t read_some(int dir, const char *name, char *buf, size_t max)
     return got;
 }
 
-/* Field 22 of stat, after the last ')' because a name may contain anything. Ticks of 10 ms. */
+/* Field 22 of stat, counted after the last ')' because a name may contain anything. Ticks of 10 ms.
+ */
 static bool same_start(int dir, uint64_t start_ns)
 {
     char stat[1024] = {0};
-    long hz = sysconf(_SC_CLK_TCK);
+    uint64_t hz = (uint64_t)sysconf(_SC_CLK_TCK);
     read_some(dir, "stat", stat, sizeof stat - 1);
     const char *p = strrchr(stat, ')');
-    unsigned long long ticks = 0;
-    if (!p ||
-        sscanf(p + 1,
-               " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu",
-               &ticks) != 1)
-        return false;
-    return ticks == start_ns / (1000000000ull / (uint64_t)hz);
+    for (int field = 2; p && field < 22; field++)
+        p = strchr(p + 1, ' ');
+    return p && strtoull(p + 1, NULL, 10) == start_ns / (1000000000u / hz);
 }
 
 static void add_link(struct builder *b, struct hm_rec_str *ret, int dir, const char *name)
@@ -105,7 +102,7 @@ static bool loader_variable(const char *p, size_t n)
 
 static void add_env(struct builder *b, int dir)
 {
-    static const size_t max = 128 * 1024;
+    static const size_t max = 131072;
     hm_autofree char *env = malloc(max);
     char kept[HM_SENSOR_ENV_MAX];
     size_t n = env ? read_some(dir, "environ", env, max) : 0, used = 0;
