@@ -18,7 +18,7 @@ enum hm_exit {
 struct hm_options { /* NULL, false or 0: not given */
     const char *server, *ca_sha256, *user, *endpoint, *class, *action, *process, *q, *from, *to;
     const char *state, *severity, *reason, *group, *limit, *expires, *uses, *wait;
-    bool json, follow, no_wait, no_tree, proto, markdown, help;
+    bool json, follow, all, no_wait, no_tree, proto, markdown, help;
 };
 
 struct hm_client;

@@ -21,9 +21,10 @@ static const struct command commands[] = {
      {"all endpoints", "端末の一覧"},
      hm_cmd_endpoints},
     {"events",
-     "[--follow] [--endpoint EP] [--class C] [--action A] [--process KEY] [--q TEXT] "
+     "[--follow | --all] [--endpoint EP] [--class C] [--action A] [--process KEY] [--q TEXT] "
      "[--from T] [--to T] [--limit N]",
-     {"search events, or watch them live", "イベントの検索、--follow で実況"},
+     {"search events (--all: every one found, newest first, one a line), or watch them live",
+      "イベントの検索。--all は該当するすべて（新しい順）、--follow は実況"},
      hm_cmd_events},
     {"alerts",
      "[--state S|open] [--severity S] [--endpoint EP] [--limit N]",
@@ -91,19 +92,19 @@ static const struct option {
     {                                                                                              \
         "--" name, true, offsetof(struct hm_options, field)                                        \
     }
-    VALUE("server", server),   VALUE("ca-sha256", ca_sha256),
-    VALUE("user", user),       VALUE("endpoint", endpoint),
-    VALUE("class", class),     VALUE("action", action),
-    VALUE("process", process), VALUE("q", q),
-    VALUE("from", from),       VALUE("to", to),
-    VALUE("state", state),     VALUE("severity", severity),
-    VALUE("reason", reason),   VALUE("group", group),
-    VALUE("limit", limit),     VALUE("expires", expires),
-    VALUE("uses", uses),       VALUE("wait", wait),
-    FLAG("json", json),        FLAG("follow", follow),
-    FLAG("no-wait", no_wait),  FLAG("no-tree", no_tree),
-    FLAG("proto", proto),      FLAG("markdown", markdown),
-    FLAG("help", help),
+    VALUE("server", server),    VALUE("ca-sha256", ca_sha256),
+    VALUE("user", user),        VALUE("endpoint", endpoint),
+    VALUE("class", class),      VALUE("action", action),
+    VALUE("process", process),  VALUE("q", q),
+    VALUE("from", from),        VALUE("to", to),
+    VALUE("state", state),      VALUE("severity", severity),
+    VALUE("reason", reason),    VALUE("group", group),
+    VALUE("limit", limit),      VALUE("expires", expires),
+    VALUE("uses", uses),        VALUE("wait", wait),
+    FLAG("json", json),         FLAG("follow", follow),
+    FLAG("all", all),           FLAG("no-wait", no_wait),
+    FLAG("no-tree", no_tree),   FLAG("proto", proto),
+    FLAG("markdown", markdown), FLAG("help", help),
 };
 
 static int usage(enum hm_lang lang, FILE *to)
