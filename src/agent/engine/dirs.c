@@ -77,19 +77,27 @@ static struct hm_dir *free_slot(struct hm_dirs *d)
     return NULL;
 }
 
+static struct hm_dir *find(struct hm_dirs *d, const struct hm_fan_handle *h, uint64_t hash)
+{
+    const uint32_t *slot = hm_map_get(d->by_hash, hash);
+    if (!slot)
+        return NULL;
+    struct hm_dir *dir = &d->slots[*slot];
+    if (hm_slice_eq(dir->handle, h->handle) && memcmp(dir->fsid, h->fsid.p, 8) == 0)
+        return dir;
+    clear(d, dir); /* another handle with the same hash: the newcomer takes its place */
+    return NULL;
+}
+
 struct hm_dir *hm_dirs_get(struct hm_dirs *d, const struct hm_fan_handle *h)
 {
     uint64_t hash = hash_of(h);
-    const uint32_t *slot = hm_map_get(d->by_hash, hash);
-    if (slot) {
-        struct hm_dir *dir = &d->slots[*slot];
-        if (hm_slice_eq(dir->handle, h->handle) && memcmp(dir->fsid, h->fsid.p, 8) == 0) {
-            dir->used = true;
-            return dir;
-        }
-        clear(d, dir);
+    struct hm_dir *dir = find(d, h, hash);
+    if (dir) {
+        dir->used = true;
+        return dir;
     }
-    struct hm_dir *dir = free_slot(d);
+    dir = free_slot(d);
     uint8_t *copy = dir && h->handle.len ? malloc(h->handle.len) : NULL;
     int inserted = 0;
     uint32_t *at = copy ? hm_map_put(d->by_hash, hash, &inserted) : NULL;
@@ -106,6 +114,13 @@ struct hm_dir *hm_dirs_get(struct hm_dirs *d, const struct hm_fan_handle *h)
     memcpy(dir->fsid, h->fsid.p, 8);
     d->count++;
     return dir;
+}
+
+void hm_dirs_forget(struct hm_dirs *d, const struct hm_fan_handle *h)
+{
+    struct hm_dir *dir = find(d, h, hash_of(h));
+    if (dir)
+        clear(d, dir);
 }
 
 void hm_dirs_asked(struct hm_dir *dir)

@@ -37,6 +37,9 @@ void hm_dirs_learn(struct hm_dirs *d, const struct hm_fan_handle *h, struct hm_s
 void hm_dirs_renamed(struct hm_dirs *d, struct hm_slice from, struct hm_slice to);
 /* A directory went: its handle may come to mean another one. */
 void hm_dirs_removed(struct hm_dirs *d, struct hm_slice path);
+/* The same when the event names the directory itself: no search. It was empty, so nothing was
+ * beneath it. */
+void hm_dirs_forget(struct hm_dirs *d, const struct hm_fan_handle *h);
 /* Questions that were never answered are asked again: monitor was restarted. */
 void hm_dirs_ask_again(struct hm_dirs *d);
 const struct hm_policy *hm_dirs_policy(const struct hm_dirs *d);

@@ -104,7 +104,11 @@ static void follow(struct hm_files *f, const struct hm_fan_event *e, struct hm_s
         hm_dirs_renamed(f->dirs, source, path);
     if ((e->mask & FAN_CREATE) && present(&e->target))
         hm_dirs_learn(f->dirs, &e->target, path);
-    if (e->mask & FAN_DELETE)
+    if (!(e->mask & FAN_DELETE))
+        return;
+    if (present(&e->target))
+        hm_dirs_forget(f->dirs, &e->target);
+    else
         hm_dirs_removed(f->dirs, path);
 }
 

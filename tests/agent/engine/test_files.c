@@ -181,6 +181,25 @@ static void removed_directory_is_forgotten(void **state)
     rig_free(r);
 }
 
+static void removed_directory_is_forgotten_by_its_handle(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new(&(struct rig_options){.policy = "/tmp"});
+    rig_fan(r, &(struct rig_fan){.mask = FAN_CREATE, .pid = 1, .dir = 1, .name = "x"});
+    rig_answer(r, 1, "/tmp");
+    rig_fan(r, &(struct rig_fan){
+                   .mask = FAN_CREATE | FAN_ONDIR, .pid = 1, .dir = 1, .name = "a", .target = 2});
+    rig_fan(r, &(struct rig_fan){
+                   .mask = FAN_CREATE | FAN_ONDIR, .pid = 1, .dir = 1, .name = "b", .target = 3});
+    rig_fan(r, &(struct rig_fan){
+                   .mask = FAN_DELETE | FAN_ONDIR, .pid = 1, .dir = 1, .name = "a", .target = 2});
+    rig_fan(r, &(struct rig_fan){.mask = FAN_CLOSE_WRITE, .pid = 1, .dir = 3, .name = "f"});
+    assert_false(rig_asked(r, 3)); /* its neighbour is still known */
+    rig_fan(r, &(struct rig_fan){.mask = FAN_CLOSE_WRITE, .pid = 1, .dir = 2, .name = "f"});
+    assert_true(rig_asked(r, 2));
+    rig_free(r);
+}
+
 static void what_cannot_be_named_is_counted(void **state)
 {
     (void)state;
@@ -276,6 +295,7 @@ int main(void)
         cmocka_unit_test(renamed_directory_moves_all_paths_beneath_it),
         cmocka_unit_test(answer_that_crosses_a_rename_is_asked_again),
         cmocka_unit_test(removed_directory_is_forgotten),
+        cmocka_unit_test(removed_directory_is_forgotten_by_its_handle),
         cmocka_unit_test(what_cannot_be_named_is_counted),
         cmocka_unit_test(question_without_room_is_asked_later),
         cmocka_unit_test(small_cache_keeps_working),

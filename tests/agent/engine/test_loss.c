@@ -146,12 +146,55 @@ static void full_journal_loses_countably_and_detection_goes_on(void **state)
     rig_free(r);
 }
 
+/* The alert lane itself is full: alerts wait, in order, and what is too much is counted. */
+static void alerts_wait_for_room(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new(&(struct rig_options){.rules_yaml = rule, .quota = 2 << 20});
+    struct hm_sink_counts n = {0};
+    for (uint32_t pid = 100; pid < 20000 && n.held < 10; pid++) {
+        char args[1800];
+        for (size_t i = 0; i < sizeof args - 1; i++)
+            args[i] = (char)(33 + hm_key_mix(pid * 4096u + i) % 90);
+        args[sizeof args - 1] = 0;
+        rig_exec(r,
+                 &(struct rig_exec){
+                     .pid = pid, .start_ns = pid, .boot_ns = pid, .path = "/tmp/x", .args = args});
+        n = hm_core_counts(r->core).sink;
+    }
+    assert_int_equal(n.held, 10);
+    uint64_t raised = hm_core_counts(r->core).alerts.raised;
+    assert_true(hm_core_tick(r->core, NULL, 0) >= 0);
+    assert_int_equal(hm_core_counts(r->core).sink.held, 10); /* still no room */
+    for (uint64_t b = 1; b < 10000; b++)
+        for (int lane = 0; lane < HM_LANE_COUNT; lane++)
+            hm_journal_acked(r->journal, lane, b);
+    rig_read(r);
+    n = hm_core_counts(r->core).sink;
+    assert_int_equal(n.held, 0);
+    const struct hm_event *last = NULL;
+    for (size_t i = 0; i < r->count; i++) {
+        const struct hm_event *e = &r->events[i].e;
+        if (hm_event_u64(e, HM_F_ACTION) != HM_ACTION_FINDING_ALERT)
+            continue;
+        if (last) /* older ones may be gone with their segment; what is there has no gap and its
+                     order */
+            assert_int_equal(hm_event_u64(e, HM_F_SEQ), hm_event_u64(last, HM_F_SEQ) + 2);
+        last = e;
+    }
+    assert_non_null(last);
+    assert_int_equal(hm_event_u64(last, HM_F_SEQ) / 2 + 1,
+                     raised); /* the last one raised is there */
+    rig_free(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sensor_loss_has_class_count_and_interval),
         cmocka_unit_test(reported_losses_are_remembered_over_a_restart),
         cmocka_unit_test(seqs_that_are_not_in_the_journal_are_what_is_missing),
+        cmocka_unit_test(alerts_wait_for_room),
         cmocka_unit_test(full_journal_loses_countably_and_detection_goes_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
