@@ -15,7 +15,7 @@ static uint64_t read_all(const struct hm_rec_header *h, struct hm_rec_str s)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static volatile uint64_t sink;
+    static volatile uint64_t sink; /* read below, or clang calls it unused */
     if (size > HM_SENSOR_RECORD_MAX + 1)
         return 0;
     void *at = malloc(size ? size : 1); /* exactly as long: a step past the record is seen */
@@ -26,6 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         sink += read_all(&e->h, e->path) + read_all(&e->h, e->args) + read_all(&e->h, e->cwd) +
                 read_all(&e->h, e->interp) + read_all(&e->h, e->env) +
                 read_all(&e->h, e->filename) + read_all(&e->h, e->cgroup);
+    (void)sink;
     free(at);
     return 0;
 }
