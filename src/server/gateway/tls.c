@@ -101,7 +101,9 @@ int hm_gateway_tls_new(const char *dir, struct hm_gateway *g, SSL_CTX **ret_ctx,
         SSL_CTX_free(ctx);
         return hm_fail(err, -EIO, "OpenSSL refuses our parameters");
     }
-    SSL_CTX_set_options(ctx, SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION);
+    SSL_CTX_set_options(
+        ctx,
+        SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_IGNORE_UNEXPECTED_EOF /* a killed agent says no goodbye; frames show what is whole */);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_OFF);
     SSL_CTX_set_mode(ctx, SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
