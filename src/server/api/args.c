@@ -327,9 +327,11 @@ int hm_args_query(const char *query, const struct hm_param *params, size_t n, st
 }
 
 /* cJSON keeps NUL (from its escape) inside C strings, where it would cut them short unseen. */
-static bool has_nul_escape(struct hm_slice s)
+static bool has_nul(struct hm_slice s)
 {
-    return s.len && memmem(s.p, s.len, "\\u0000", 6);
+    if (!s.p)
+        return false;
+    return memmem(s.p, s.len, "\\u0000", 6) || memchr(s.p, 0, s.len);
 }
 
 int hm_args_body(struct hm_slice body, const struct hm_param *params, size_t n, struct hm_arena *a,
@@ -341,10 +343,9 @@ int hm_args_body(struct hm_slice body, const struct hm_param *params, size_t n, 
     int r = 0;
 
     memset(args, 0, n * sizeof *args);
-    if (has_nul_escape(body) || (body.len && memchr(body.p, 0, body.len)) ||
-        !hm_args_utf8(body, &chars))
+    if (has_nul(body) || !hm_args_utf8(body, &chars))
         return fault(f, "", "the body is not JSON in UTF-8", "本文が UTF-8 の JSON ではありません");
-    text = hm_arena_strndup(a, body.p, body.len);
+    text = body.p ? hm_arena_strndup(a, body.p, body.len) : NULL;
     root = text ? cJSON_ParseWithOpts(text, NULL, true) : NULL;
     if (!cJSON_IsObject(root))
         r = fault(f, "", "the body must be a JSON object",
