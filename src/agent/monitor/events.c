@@ -49,16 +49,14 @@ void hm_mon_journal_text(struct hm_monitor *m, enum hm_action action, const char
     hm_mon_journal(m, &e, HM_LANE_BULK);
 }
 
-/* The engine was started anew: what it cannot have stored goes to it once more. */
+/* The engine was started: what was made while there was none goes to it, and what the one before
+ * cannot have stored once more. */
 void hm_mon_journal_again(struct hm_monitor *m)
 {
-    if (!m->engine_lost_ns)
-        return;
-    uint64_t since = m->engine_lost_ns - HM_MON_EVENTS_AGAIN_NS;
+    uint64_t since = m->engine_lost_ns ? m->engine_lost_ns - HM_MON_EVENTS_AGAIN_NS : 0;
     for (uint64_t i = 0; i < HM_MON_EVENTS_KEPT; i++) { /* oldest first */
         struct hm_kept_event *k = &m->kept[(m->kept_next + i) % HM_MON_EVENTS_KEPT];
         if (k->bytes && k->mono_ns >= since)
             send_event(m, hm_slice(k->bytes, k->len), k->lane);
     }
-    m->engine_lost_ns = 0;
 }

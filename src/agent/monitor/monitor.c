@@ -2,6 +2,7 @@
 #include "agent/monitor/monitor.h"
 #include "agent/monitor/state.h"
 #include <errno.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -125,6 +126,8 @@ int hm_monitor_run(const struct hm_monitor_options *o, struct hm_error *err)
         r = hm_mon_start_children(m, err);
     if (r == 0) {
         announce(m);
+        malloc_trim(
+            0); /* loading BPF read the kernel's types: megabytes that are not needed again */
         hm_mon_status_write(m);
         r = loop(m, err);
     }

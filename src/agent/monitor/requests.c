@@ -88,18 +88,19 @@ static int serve_hash_image(struct hm_monitor *m, const void *msg)
     return 0;
 }
 
-/* Observe only: no authority permits anything yet, so every proposal is recorded as refused. */
+/* Observe only: no authority permits anything yet, so every proposal is recorded as refused. Its
+ * kind is in the words only: an event of that kind would speak of an order that somebody gave. */
 static int serve_propose(struct hm_monitor *m, const void *msg)
 {
     const struct hm_msg_propose *q = msg;
     struct hm_buf text hm_auto(hm_buf_done) = HM_BUF(4096);
     hm_buf_puts(&text, "{\"error\":\"proposal of rule ");
     hm_json_escape(hm_slice(q->rule.p, q->rule.len > 64 ? 64 : q->rule.len), &text);
-    hm_buf_puts(&text, " refused: this endpoint only observes\"}");
+    hm_buf_printf(&text, " refused: this endpoint only observes\",\"proposed\":%llu}",
+                  (unsigned long long)q->kind);
     struct hm_event e;
     hm_event_clear(&e);
     hm_event_set_u64(&e, HM_F_ACTION, HM_ACTION_AGENT_ORDER);
-    hm_event_set_u64(&e, HM_F_ORDER_KIND, q->kind);
     hm_event_set_u64(&e, HM_F_ORDER_STATE, HM_ORDER_REFUSED);
     hm_event_set_u64(&e, HM_F_TARGET_KEY, q->process_key);
     hm_event_set_u64(&e, HM_F_TARGET_PID, q->pid);

@@ -413,14 +413,32 @@ static void the_practice_world(void **state)
     server_end(&p.s);
 }
 
+/* As if an agent had died between begun and done of order 3. */
+static void interrupt_order(struct practice *p)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/state/orders", p->s.dir);
+    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/state/orders/counter", p->s.dir);
+    FILE *f = fopen(path, "w");
+    fprintf(f, "begun 3 done 2 kind %d id 70726163746963652d6f726465722d31\n", HM_ORDER_KILL);
+    fclose(f);
+    p->counter = 3;
+}
+
 static void nothing_is_left_of_a_killed_launcher(void **state)
 {
     struct practice p = {0};
     static const uint64_t sensors = HM_ACTION_AGENT_SENSORS;
     (void)state;
+    static const struct outcome lost = {3, HM_ORDER_FAILED};
     assert_int_equal(server_make(&p.s), 0);
+    interrupt_order(&p);
     start_launcher(&p);
     wait_event(&p, 0, is_agent, &sensors, 30, "first event");
+    const struct seen *e =
+        wait_event(&p, 0, is_outcome, &lost, 10, "word of the interrupted order");
+    assert_true(e->has_id && contains(e, "not known"));
     drill(&p); /* so that something runs in the cgroup */
     kill(p.launcher, SIGKILL);
     waitpid(p.launcher, NULL, 0);
