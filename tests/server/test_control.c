@@ -148,8 +148,7 @@ static void test_enrolment_tokens_are_counted_expire_and_are_revoked(void **stat
     assert_int_equal(hm_enroll_token_take(f->c, t, now, &g), -EACCES);
 }
 
-/* ---- endpoints, alerts, orders
- * -------------------------------------------------------------------*/
+/* ---- endpoints, alerts, orders ---- */
 static void add_endpoint(struct fixture *f, uint8_t fill, bool practice)
 {
     struct hm_enroll_grant g = {.tenant = "default", .group = "office"};
@@ -297,8 +296,7 @@ static void test_drills_need_a_connected_practice_endpoint(void **state)
     assert_int_equal(hm_order_create(f->c, "default", &o, id), -ENOENT);
 }
 
-/* ---- audit
- * -----------------------------------------------------------------------------------------*/
+/* ---- audit ---- */
 static void test_audit_chain_shows_every_tampering(void **state)
 {
     static const struct {

@@ -79,8 +79,7 @@ static void consume(struct soc *s)
         ;
 }
 
-/* ---- events
- * -------------------------------------------------------------------------------------*/
+/* ---- events ---- */
 static void process(struct hm_event *e, enum hm_action action, uint64_t key, uint64_t parent)
 {
     *e = (struct hm_event){0};
@@ -146,8 +145,7 @@ static void alert(struct soc *s, uint8_t id_fill)
     hm_buf_done(&evidence);
 }
 
-/* ---- what is in the database
- * -------------------------------------------------------------------------*/
+/* ---- what is in the database ---- */
 struct tree {
     struct hm_alert_node n[64];
     size_t count;
@@ -193,8 +191,7 @@ static const struct hm_alert_node *node(const struct tree *t, uint64_t key)
     return NULL;
 }
 
-/* ---- tests
- * ---------------------------------------------------------------------------------------------*/
+/* ---- tests ---- */
 static void test_an_alert_brings_its_ancestors_and_goes_on_living(void **state)
 {
     struct soc *s = *state;

@@ -78,8 +78,7 @@ static void test_found_in_the_journal_in_files_and_across_both(void **state)
     feed_free(f);
 }
 
-/* ---- kill -9
- * ------------------------------------------------------------------------------------*/
+/* ---- kill -9 ---- */
 static void store_for_ever(struct world *w)
 {
     struct hm_parquet_options o = {w->store, w->journal, w->db};
@@ -95,6 +94,8 @@ static void store_for_ever(struct world *w)
             fprintf(stderr, "store: %s\n", err.text);
             _exit(1);
         }
+        if (r == 0 && hm_parquet_compact(s, hm_control_now_ms(), &err) < 0)
+            _exit(1);
         if (r == 0)
             usleep(1000);
     }
@@ -133,8 +134,7 @@ static void test_exactly_once_under_kill_9(void **state)
     feed_free(f);
 }
 
-/* ---- damage
- * ---------------------------------------------------------------------------------------*/
+/* ---- damage ---- */
 struct one_file {
     char tenant[64], file[80];
 };
@@ -283,8 +283,56 @@ static void test_malformed_records_are_set_aside_and_the_rest_goes_on(void **sta
     feed_free(f);
 }
 
-/* ---- questions
- * ---------------------------------------------------------------------------------------*/
+static int count_file(void *ctx, const char *tenant, const char *file, uint64_t bytes)
+{
+    ++*(int *)ctx;
+    return 0;
+}
+
+static int files(struct world *w)
+{
+    int n = 0;
+    assert_int_equal(hm_segment_all(w->c, count_file, &n), 0);
+    return n;
+}
+
+static void test_small_files_of_a_day_become_one(void **state)
+{
+    struct world *w = *state;
+    struct feed *f = feed_new(w->log, "default", 1), *other = feed_new(w->log, "other", 2);
+    struct hm_error err = {0};
+    char path[300], merged[300];
+    for (int i = 0; i < 20; i++) {
+        feed_many(f, 300);
+        feed_close_batches(f);
+        if (i % 2) {
+            feed_many(other, 10);
+            feed_close_batches(other);
+        }
+        world_store_all(w);
+    }
+    assert_int_equal(files(w), 30);
+    file_path(w, path);
+    struct hm_parquet *s = world_store(w);
+    assert_int_equal(hm_parquet_compact(s, hm_control_now_ms(), &err), 1);
+    assert_int_equal(hm_parquet_compact(s, hm_control_now_ms(), &err), 0);
+    assert_int_equal(files(w), 11);
+    assert_int_equal(access(path, F_OK), 0); /* a hunt may hold it */
+    assert_exactly_once(w, "default", f, 6000);
+    assert_int_equal(hm_parquet_compact(s, hm_control_now_ms() + 61000, &err), 0);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_exactly_once(w, "default", f, 6000);
+    assert_exactly_once(w, "other", other, 100);
+    file_path(w, merged); /* damage to a merged file is repaired from the journal all the same */
+    assert_int_equal(truncate(merged, 4000), 0);
+    hm_parquet_close(s);
+    repair(w);
+    assert_exactly_once(w, "default", f, 6000);
+    feed_free(f);
+    feed_free(other);
+}
+
+/* ---- questions ---- */
 static uint64_t ask(struct world *w, const struct hm_hunt_query *q)
 {
     struct hunt_answer a;
@@ -430,6 +478,7 @@ int main(int argc, char **argv)
         T(test_damaged_file_is_named_set_aside_and_rebuilt),
         T(test_a_shortened_file_is_noticed_at_start),
         T(test_a_wrong_complaint_changes_nothing),
+        T(test_small_files_of_a_day_become_one),
         T(test_exactly_once_under_kill_9),
     };
     if (argc == 3 && strcmp(argv[1], "-p") == 0 && strcmp(argv[2], "hunt") == 0)

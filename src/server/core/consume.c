@@ -65,8 +65,7 @@ static int open_batch(struct hm_core *k, const char *consumer, struct hm_soc_ite
     return r;
 }
 
-/* ---- alerts
- * -------------------------------------------------------------------------------------*/
+/* ---- alerts ---- */
 static int alert_record(struct hm_core *k, uint64_t number, struct hm_slice data)
 {
     struct hm_soc_item it;
@@ -144,8 +143,7 @@ void hm_consume_alerts(struct hm_core *k)
         again(k, ALERTS, k->alerts_reader, &k->alerts_next, r);
 }
 
-/* ---- context
- * ------------------------------------------------------------------------------------*/
+/* ---- context ---- */
 struct counter { /* of one endpoint in this slice */
     char tenant[HM_TENANT_MAX];
     uint8_t endpoint[HM_ID_BYTES];
@@ -226,8 +224,7 @@ bool hm_consume_context(struct hm_core *k)
     return r == 1;
 }
 
-/* ---- what happened before a new alert
- * ---------------------------------------------------------------*/
+/* ---- what happened before a new alert ---- */
 /* The bulk lane may have been ahead of the alert: look back, a bounded way, for what the processes
  * of its tree did. */
 static int collect_back(struct hm_core *k, const struct hm_soc_item *alert, uint64_t from,
@@ -284,8 +281,7 @@ int hm_consume_backfill(struct hm_core *k, const struct hm_soc_item *alert,
     return r;
 }
 
-/* ---- start
- * ----------------------------------------------------------------------------------------------*/
+/* ---- start ---- */
 static int open_one(const char *journal, struct hm_core *k, const char *consumer,
                     struct hm_log_reader **ret_r, uint64_t *ret_next, struct hm_error *err)
 {

@@ -17,7 +17,7 @@
 
 struct hm_control;
 
-/* ---- control.c --------------------------------------------------------------------------------*/
+/* ---- control.c ---- */
 /* Open and migrate. path is <state>/core/control.db. -ENOENT: `hinomi-server init` was not run. */
 int hm_control_open(const char *path, struct hm_control **ret_c, struct hm_error *err) HM_CHECK;
 void hm_control_close(struct hm_control *c);
@@ -41,12 +41,11 @@ void hm_control_rollback(struct hm_control *c);
 
 uint64_t hm_control_now_ms(void);
 
-/* ---- settings ---------------------------------------------------------------------------------*/
+/* ---- settings ---- */
 int hm_setting_get(struct hm_control *c, const char *key, char *buf, size_t len) HM_CHECK;
 int hm_setting_put(struct hm_control *c, const char *key, const char *value) HM_CHECK;
 
-/* ---- endpoints (control_endpoint.c)
- * --------------------------------------------------------------*/
+/* ---- endpoints (control_endpoint.c) ---- */
 struct hm_endpoint_row {
     const char *tenant, *name, *group, *os, *kernel, *agent_version;
     const char *owner, *department, *asset_no;
@@ -77,8 +76,7 @@ int hm_endpoint_update(struct hm_control *c, const char *tenant, const uint8_t i
 int hm_endpoint_revoke(struct hm_control *c, const char *tenant, const uint8_t id[HM_ID_BYTES],
                        const char *reason, const char *actor) HM_CHECK; /* audited */
 
-/* ---- overview (control_overview.c)
- * -----------------------------------------------------------------*/
+/* ---- overview (control_overview.c) ---- */
 #define HM_OVERVIEW_SILENT 100
 struct hm_overview {
     uint64_t endpoints, healthy, stale, silent, isolated;
@@ -105,8 +103,7 @@ struct hm_completeness {
 int hm_control_completeness(struct hm_control *c, const char *tenant,
                             struct hm_completeness *ret) HM_CHECK;
 
-/* ---- alerts (control_alert.c)
- * ------------------------------------------------------------------------*/
+/* ---- alerts (control_alert.c) ---- */
 struct hm_alert_row {
     uint8_t id[HM_ID_BYTES], endpoint[HM_ID_BYTES];
     const char *endpoint_name;
@@ -166,8 +163,7 @@ void hm_alert_next_states(const char *state, const char *ret_states[16]);
 int hm_alert_set_state(struct hm_control *c, const char *tenant, const uint8_t id[HM_ID_BYTES],
                        const char *to, const char *reason, const char *actor) HM_CHECK;
 
-/* ---- orders (control_order.c)
- * --------------------------------------------------------------------------*/
+/* ---- orders (control_order.c) ---- */
 struct hm_order_row {
     uint8_t id[HM_ID_BYTES], endpoint[HM_ID_BYTES];
     const char *kind, *state, *reason, *actor, *detail, *drill;
@@ -199,8 +195,7 @@ struct hm_order_filter {
 int hm_order_list(struct hm_control *c, const char *tenant, const struct hm_order_filter *f,
                   int (*each)(void *ctx, const struct hm_order_row *r), void *ctx) HM_CHECK;
 
-/* ---- access (control_access.c): users, sessions, tokens
- * -------------------------------------------------*/
+/* ---- access (control_access.c): users, sessions, tokens ---- */
 /* argon2id: half a second and 64 MiB on purpose; call it on a worker. */
 int hm_password_hash(const char *password, char ret_hash[128]) HM_CHECK;
 bool hm_password_verify(const char *hash,
@@ -249,8 +244,7 @@ int hm_enroll_token_list(struct hm_control *c, const char *tenant,
 int hm_enroll_token_revoke(struct hm_control *c, const char *tenant, const uint8_t id[HM_ID_BYTES],
                            const char *actor) HM_CHECK;
 
-/* ---- audit (audit.c)
- * ---------------------------------------------------------------------------------------*/
+/* ---- audit (audit.c) ---- */
 int hm_audit_add(struct hm_control *c, const char *tenant, const char *actor, const char *action,
                  const char *target, const char *detail) HM_CHECK;
 struct hm_audit_row {

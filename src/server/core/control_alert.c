@@ -57,8 +57,7 @@ static bool reachable(const char *from, const char *to)
     return false;
 }
 
-/* ---- lists
- * ---------------------------------------------------------------------------------------*/
+/* ---- lists ---- */
 struct alerts {
     int (*each)(void *ctx, const struct hm_alert_row *r);
     void *ctx;
@@ -202,8 +201,7 @@ int hm_alert_history(struct hm_control *c, const char *tenant, const uint8_t id[
     return hm_sql_rows(hm_sql_bind(c, HM_SQL_ALERT_HISTORY, "tI", tenant, id), history_row, &w);
 }
 
-/* ---- changes
- * ---------------------------------------------------------------------------------------*/
+/* ---- changes ---- */
 static int state_now(struct hm_control *c, const char *tenant, const uint8_t id[HM_ID_BYTES],
                      char ret[32])
 {

@@ -9,8 +9,7 @@ int hm_control_end(struct hm_control *c, int result) HM_CHECK;
 /* A read transaction: several reads see one state; end it with hm_control_rollback(). */
 int hm_control_snapshot_begin(struct hm_control *c) HM_CHECK;
 
-/* ---- enrolment and admission (control_endpoint.c, control_access.c)
- * ------------------------------*/
+/* ---- enrolment and admission (control_endpoint.c, control_access.c) ---- */
 struct hm_enroll_grant {
     char tenant[HM_TENANT_MAX], group[HM_TENANT_MAX];
     uint8_t token[HM_ID_BYTES];
@@ -56,8 +55,7 @@ int hm_endpoint_set_isolation(struct hm_control *c, const char *tenant,
                               const uint8_t id[HM_ID_BYTES], const char *state, uint64_t since_ms,
                               uint64_t until_ms, const char *probes) HM_CHECK;
 
-/* ---- alerts and their trees (control_tree.c)
- * ---------------------------------------------------------*/
+/* ---- alerts and their trees (control_tree.c) ---- */
 struct hm_alert_new {
     uint8_t id[HM_ID_BYTES], endpoint[HM_ID_BYTES];
     struct hm_slice rule_id, title, title_ja, reason, reason_ja, techniques, tactics;
@@ -103,8 +101,7 @@ int hm_alert_node_keys(struct hm_control *c, struct hm_alert_ref a,
                        int (*each)(void *ctx, uint64_t key), void *ctx) HM_CHECK;
 int hm_alert_event_count(struct hm_control *c, struct hm_alert_ref a, uint64_t *ret) HM_CHECK;
 
-/* ---- orders (control_order.c)
- * -------------------------------------------------------------------------*/
+/* ---- orders (control_order.c) ---- */
 struct hm_order_work { /* one requested order, copied out */
     char tenant[HM_TENANT_MAX];
     char kind[16], drill[64], reason[HM_TEXT_MAX], actor[128];
@@ -132,8 +129,7 @@ int hm_order_set_state(struct hm_control *c, const char *tenant, const uint8_t i
 int hm_order_overdue(struct hm_control *c, uint64_t now_ms, struct hm_order_work *ret,
                      size_t max) HM_CHECK;
 
-/* ---- journal: cursors, set-aside records, segments, counters (control_journal.c)
- * -------------------------*/
+/* ---- journal: cursors, set-aside records, segments, counters (control_journal.c) ---- */
 int hm_cursor_get(struct hm_control *c, const char *consumer,
                   uint64_t *ret_next) HM_CHECK; /* 0 at first */
 int hm_cursor_put(struct hm_control *c, const char *consumer, uint64_t next) HM_CHECK;
@@ -166,6 +162,13 @@ int hm_segment_by_state(struct hm_control *c, const char *state, struct hm_segme
 int hm_segment_all(struct hm_control *c,
                    int (*each)(void *ctx, const char *tenant, const char *file, uint64_t bytes),
                    void *ctx) HM_CHECK;
+/* A tenant and day with at least `least` live segments below `rows`: 1 found, 0 none. */
+int hm_segment_crowded(struct hm_control *c, uint64_t rows, uint64_t least,
+                       char ret_tenant[HM_TENANT_MAX], char ret_day[16]) HM_CHECK;
+/* All segments of that day, in the order of the journal. */
+int hm_segment_of_day(struct hm_control *c, const char *tenant, const char *day,
+                      int (*each)(void *ctx, const struct hm_segment *s, bool live),
+                      void *ctx) HM_CHECK;
 /* Files that may hold rows of from <= time < to, newest first. */
 int hm_segment_snapshot(struct hm_control *c, const char *tenant, uint64_t from_ns, uint64_t to_ns,
                         int (*each)(void *ctx, const char *file, uint64_t rows),

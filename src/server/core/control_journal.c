@@ -95,6 +95,8 @@ static int segment_row(void *ctx, sqlite3_stmt *st)
                              .bytes = hm_sql_u64(st, 5)};
     snprintf(s->tenant, sizeof s->tenant, "%s", hm_sql_text(st, 0));
     snprintf(s->file, sizeof s->file, "%s", hm_sql_text(st, 1));
+    s->from_ns = hm_sql_u64(st, 7);
+    s->to_ns = hm_sql_u64(st, 8);
     hm_sql_blob(st, 6, s->sha256, sizeof s->sha256);
     return 0;
 }
@@ -138,4 +140,38 @@ int hm_segment_snapshot(struct hm_control *c, const char *tenant, uint64_t from_
     struct files f = {.live = each, .ctx = ctx};
     return hm_sql_rows(hm_sql_bind(c, HM_SQL_SEGMENT_LIVE, "tuu", tenant, from_ns, to_ns), live_row,
                        &f);
+}
+
+int hm_segment_crowded(struct hm_control *c, uint64_t rows, uint64_t least,
+                       char ret_tenant[HM_TENANT_MAX], char ret_day[16])
+{
+    sqlite3_stmt *st = hm_sql_bind(c, HM_SQL_SEGMENT_CROWDED, "uu", rows, least);
+    int r = hm_sql_step(st);
+    if (r <= 0)
+        return r;
+    snprintf(ret_tenant, HM_TENANT_MAX, "%s", hm_sql_text(st, 0));
+    snprintf(ret_day, 16, "%s", hm_sql_text(st, 1));
+    sqlite3_reset(st);
+    return 1;
+}
+
+struct day {
+    int (*each)(void *ctx, const struct hm_segment *s, bool live);
+    void *ctx;
+};
+
+static int day_row(void *ctx, sqlite3_stmt *st)
+{
+    struct day *d = ctx;
+    struct hm_segment s;
+    struct segments one = {&s, 0, 1};
+    (void)segment_row(&one, st);
+    return d->each(d->ctx, &s, strcmp(hm_sql_text(st, 9), "live") == 0);
+}
+
+int hm_segment_of_day(struct hm_control *c, const char *tenant, const char *day,
+                      int (*each)(void *ctx, const struct hm_segment *s, bool live), void *ctx)
+{
+    struct day d = {each, ctx};
+    return hm_sql_rows(hm_sql_bind(c, HM_SQL_SEGMENT_OF_DAY, "tt", tenant, day), day_row, &d);
 }

@@ -109,8 +109,7 @@ int hm_order_create(struct hm_control *c, const char *tenant, const struct hm_or
     return r;
 }
 
-/* ---- reading: columns in the order of ORDER_COLUMNS
- * ----------------------------------------------*/
+/* ---- reading: columns in the order of ORDER_COLUMNS ---- */
 struct list {
     int (*each)(void *ctx, const struct hm_order_row *r);
     void *ctx;
@@ -192,8 +191,7 @@ int hm_order_overdue(struct hm_control *c, uint64_t now_ms, struct hm_order_work
     return r < 0 ? r : (int)s.n;
 }
 
-/* ---- moving on
- * ---------------------------------------------------------------------------------------*/
+/* ---- moving on ---- */
 static int count(struct hm_control *c, const struct hm_order_work *o, uint64_t *ret_counter)
 {
     uint64_t counter;

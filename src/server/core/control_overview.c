@@ -80,8 +80,7 @@ int hm_control_overview(struct hm_control *c, const char *tenant, uint64_t now_m
     return r;
 }
 
-/* ---- tactics: rows hold comma-separated lists; there are 14 tactics in ATT&CK -------------------
- */
+/* ---- tactics: rows hold comma-separated lists; there are 14 of them in ATT&CK ---- */
 #define TACTICS_MAX 32
 struct tactics {
     struct {

@@ -144,8 +144,7 @@ void hm_enroll_signed(struct hm_core *k, struct hm_pending_item *i,
     hm_changes_send(k);
 }
 
-/* ---- what every enrolled endpoint gets
- * ---------------------------------------------------------*/
+/* ---- what every enrolled endpoint gets ---- */
 static int from_hex(const cJSON *o, const char *name, uint8_t **ret, size_t *ret_len)
 {
     const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, name);

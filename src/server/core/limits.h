@@ -12,6 +12,13 @@
 #define HM_STORE_TENANTS    256 /* tenants in one write; more wait for the next */
 #define HM_STORE_MEMORY_MIB 384 /* DuckDB overshoots by 100 to 250 */
 
+#define HM_COMPACT_SMALL_ROWS 60000 /* a file below that is small: a quarter of a full write */
+#define HM_COMPACT_LEAST      16    /* so many small ones of a day become one … */
+#define HM_COMPACT_FILES      96    /* … of at most so many */
+#define HM_COMPACT_RECORDS    60000 /* what repair can read again for one segment */
+#define HM_COMPACT_GRACE_MS   60000 /* a hunt ends after 20 s */
+#define HM_COMPACT_EVERY_MS   20000
+
 /* ---- alerts' live trees ---- */
 #define HM_TREE_ALERTS      256 /* alerts kept live at once: the newest */
 #define HM_TREE_AGE_MS      (24ull * 3600 * 1000)
@@ -26,7 +33,7 @@
 #define HM_CORE_SLICE_MS    20          /* a consumer gives the loop back after that */
 #define HM_CORE_QUEUE_BYTES (4u << 20)  /* to one peer; a slower peer is cut off and paired anew */
 #define HM_CORE_ENROLL_WAIT 256         /* enrolments and orders that wait for the signer */
-#define HM_CORE_RAW_BYTES (1u << 20) /* a batch, unpacked: HM_BATCH_RAW_MAX and some */
+#define HM_CORE_RAW_BYTES   (1u << 20)  /* a batch, unpacked: HM_BATCH_RAW_MAX and some */
 #define HM_CORE_JSON_BYTES  (16u << 20) /* all evidence of one alert as JSON */
 #define HM_CORE_SIGNER_MS   10000
 

@@ -15,8 +15,7 @@
 #define TICK_S     2
 #define AGE_TICKS  30
 
-/* ---- clocks
- * ---------------------------------------------------------------------------------------*/
+/* ---- clocks ---- */
 static void on_context(evutil_socket_t fd, short what, void *arg)
 {
     struct hm_core *k = arg;
@@ -53,8 +52,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
         hm_tree_age(k->tree, now);
 }
 
-/* ---- the supervisor
- * ---------------------------------------------------------------------------------*/
+/* ---- the supervisor ---- */
 static void pair(struct hm_core *k, const struct hm_ipc_msg *m)
 {
     static const char *const names[HM_PEER_COUNT] = {"gateway", "signer", "api"};
@@ -83,8 +81,7 @@ static void on_role(evutil_socket_t fd, short what, void *arg)
         event_base_loopbreak(k->base);
 }
 
-/* ---- start
- * --------------------------------------------------------------------------------------------*/
+/* ---- start ---- */
 static void on_set_aside(void *ctx, const char *consumer, uint64_t record)
 {
     struct hm_core *k = ctx;

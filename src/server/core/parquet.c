@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "journal/journal.h"
 #include "server/core/columns.h"
+#include "server/core/compact.h"
 #include "server/core/crash.h"
 #include "server/core/limits.h"
 #include "server/core/parquet_file.h"
@@ -28,7 +29,9 @@ struct hm_parquet {
     struct hm_log_reader *reader;
     struct hm_duck_db db;
     struct hm_rows rows; /* source of the registered table function */
-    char copy_sql[4400];
+    char folder[4096], copy_sql[4400];
+    struct hm_compact compact;
+    uint64_t compact_at_ms;
     int dir_fd;
     uint64_t cursor; /* first record not stored */
     /* gathered, not written yet: records cursor .. next */
@@ -46,8 +49,7 @@ uint64_t hm_parquet_next(const struct hm_parquet *s)
     return s->cursor;
 }
 
-/* ---- gathering
- * ------------------------------------------------------------------------------------*/
+/* ---- gathering ---- */
 static int tenant_index(struct hm_parquet *s, struct hm_slice tenant)
 {
     for (int i = 0; i < s->tenant_count; i++)
@@ -123,8 +125,7 @@ static int gather(struct hm_parquet *s, uint64_t limit, uint64_t now_ms)
     return 0;
 }
 
-/* ---- writing
- * ---------------------------------------------------------------------------------------*/
+/* ---- writing ---- */
 static int rows_next(void *ctx, struct hm_gateway_record *ret_r, uint64_t *ret_number)
 {
     struct hm_parquet *s = ctx;
@@ -287,8 +288,7 @@ int hm_parquet_step(struct hm_parquet *s, uint64_t limit, uint64_t now_ms, bool 
     return r;
 }
 
-/* ---- repair
- * ------------------------------------------------------------------------------------------*/
+/* ---- repair ---- */
 static int gather_range(struct hm_parquet *s, const struct hm_segment *seg)
 {
     forget(s);
@@ -356,8 +356,20 @@ int hm_parquet_repair(struct hm_parquet *s, struct hm_error *err)
     return r ? r : n;
 }
 
-/* ---- opening
- * -------------------------------------------------------------------------------------------*/
+int hm_parquet_compact(struct hm_parquet *s, uint64_t now_ms, struct hm_error *err)
+{
+    hm_compact_sweep(&s->compact, now_ms);
+    if (now_ms < s->compact_at_ms)
+        return 0;
+    int r = hm_compact_step(&s->compact, err);
+    if (r < 0)
+        hm_warn("store: compaction: %s", err->text[0] ? err->text : strerror(-r));
+    if (r <= 0) /* a run of groups goes on at once, a failure waits like everything else */
+        s->compact_at_ms = now_ms + HM_COMPACT_EVERY_MS;
+    return r;
+}
+
+/* ---- opening ---- */
 struct size_check {
     struct hm_parquet *s;
     char tenant[16][HM_TENANT_MAX], file[16][64];
@@ -427,6 +439,9 @@ static int open_parts(struct hm_parquet *s, const struct hm_parquet_options *o,
     r = orphans < 0 ? orphans : check_sizes(s);
     if (!r)
         r = open_duck(s, o, err);
+    snprintf(s->folder, sizeof s->folder, "%s", o->folder);
+    s->compact =
+        (struct hm_compact){.db = &s->db, .c = s->c, .folder = s->folder, .dir_fd = s->dir_fd};
     return r ? r : start_over(s);
 }
 

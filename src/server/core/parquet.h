@@ -25,4 +25,6 @@ int hm_parquet_step(struct hm_parquet *s, uint64_t limit, uint64_t now_ms, bool 
 /* Check suspect segments; damaged ones are renamed to FILE.damaged and made again from the journal.
  * Returns how many were looked at. */
 int hm_parquet_repair(struct hm_parquet *s, struct hm_error *err) HM_CHECK;
+/* Merge small files when it is time, and delete the ones merged before; 1 merged, 0 nothing. */
+int hm_parquet_compact(struct hm_parquet *s, uint64_t now_ms, struct hm_error *err) HM_CHECK;
 uint64_t hm_parquet_next(const struct hm_parquet *s); /* the cursor */

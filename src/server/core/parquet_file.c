@@ -89,8 +89,7 @@ int hm_parquet_put_aside(int dir_fd, const char *tenant, const char *file)
     return renameat(dir_fd, from, dir_fd, to) == 0 || errno == ENOENT ? 0 : -errno;
 }
 
-/* ---- orphans: two levels of folders, no recursion
- * -----------------------------------------------*/
+/* ---- orphans: two levels of folders, no recursion ---- */
 static bool ends_with(const char *s, const char *end)
 {
     size_t n = strlen(s), m = strlen(end);

@@ -129,8 +129,7 @@ void hm_respond_signed(struct hm_core *k, struct hm_pending_item *i,
     hm_changes_send(k);
 }
 
-/* ---- delivery
- * ------------------------------------------------------------------------------------*/
+/* ---- delivery ---- */
 struct delivery {
     struct hm_core *k;
     struct {

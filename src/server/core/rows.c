@@ -8,8 +8,7 @@
 #define RAW_MAX  (1u << 20)
 #define TEXT_MAX (4 * HM_EVENT_MAX_BYTES)
 
-/* ---- the table function's state
- * -----------------------------------------------------------------*/
+/* ---- the table function's state ---- */
 struct scan { /* one execution */
     const struct hm_duck *d;
     struct hm_rows *rows;
@@ -42,8 +41,7 @@ static void scan_free(void *p)
     free(s);
 }
 
-/* ---- filling
- * ---------------------------------------------------------------------------------------*/
+/* ---- filling ---- */
 static void mark(struct scan *s, int at)
 {
     s->validity[at][s->row / 64] |= UINT64_C(1) << (s->row % 64);
@@ -221,8 +219,7 @@ static void begin_chunk(struct scan *s, duckdb_data_chunk chunk)
     }
 }
 
-/* ---- DuckDB's callbacks
- * ------------------------------------------------------------------------------*/
+/* ---- DuckDB's callbacks ---- */
 static void on_bind(duckdb_bind_info info)
 {
     const struct hm_duck *d = hm_duck_loaded();

@@ -24,8 +24,7 @@ static void set_envelope(struct hm_event *e, const struct hm_soc_item *it)
     hm_event_set(e, HM_F_HOST_NAME, it->host_name);
 }
 
-/* ---- alerts
- * -------------------------------------------------------------------------------------*/
+/* ---- alerts ---- */
 struct evidence {
     struct hm_event e[EVIDENCE_MAX];
     size_t n;
@@ -222,8 +221,7 @@ static int on_alert(struct hm_soc_item *it, const struct hm_event *e)
     return r;
 }
 
-/* ---- orders
- * -------------------------------------------------------------------------------------*/
+/* ---- orders ---- */
 struct order_facts {
     uint64_t release_ms;
     bool found;
@@ -288,8 +286,7 @@ static int on_order(struct hm_soc_item *it, const struct hm_event *e)
                : set_isolation(it, kind, state, detail, &facts);
 }
 
-/* ---- endpoint's health
- * ----------------------------------------------------------------------------*/
+/* ---- endpoint's health ---- */
 static int on_sensors(struct hm_soc_item *it, const struct hm_event *e)
 {
     struct hm_slice json = hm_event_str(e, HM_F_AGENT_DETAIL);
@@ -333,8 +330,7 @@ int hm_soc_event(struct hm_soc_item *it, const struct hm_event *e)
     return hm_tree_event(it->k->tree, it, e);
 }
 
-/* ---- the server's own alerts
- * --------------------------------------------------------------------------*/
+/* ---- the server's own alerts ---- */
 int hm_soc_notice(struct hm_core *k, const char *tenant, const uint8_t endpoint[HM_ID_BYTES],
                   const struct hm_notice *n)
 {

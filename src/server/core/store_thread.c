@@ -48,6 +48,11 @@ static int work(struct hm_store_thread *t, struct hm_parquet *s, bool repair, ui
         durable = t->durable;
         pthread_mutex_unlock(&t->lock);
     } while (r == 1 && !stop);
+    while (r == 0 && !stop && hm_parquet_compact(s, hm_control_now_ms(), err) == 1) {
+        pthread_mutex_lock(&t->lock);
+        stop = t->stop;
+        pthread_mutex_unlock(&t->lock);
+    }
     return r < 0 ? r : 0;
 }
 

@@ -51,8 +51,7 @@ void hm_tree_free(struct hm_tree *t)
     free(t);
 }
 
-/* ---- membership
- * ----------------------------------------------------------------------------------*/
+/* ---- membership ---- */
 static const struct member *member_of(const struct hm_tree *t, uint64_t key,
                                       const struct member *after)
 {
@@ -161,8 +160,7 @@ void hm_tree_add(struct hm_tree *t, const char *tenant, const uint8_t id[HM_ID_B
             t->alerts[at].nodes_dropped++;
 }
 
-/* ---- one event
- * -------------------------------------------------------------------------------------*/
+/* ---- one event ---- */
 static bool is_birth(uint64_t action)
 {
     return action == HM_ACTION_PROCESS_EXEC || action == HM_ACTION_PROCESS_FORK ||
@@ -278,8 +276,7 @@ int hm_tree_flush(struct hm_tree *t, struct hm_control *c)
     return r == -ENOENT ? 0 : r;
 }
 
-/* ---- at start: from the database
- * ---------------------------------------------------------------------*/
+/* ---- at start: from the database ---- */
 static int load_key(void *ctx, uint64_t key)
 {
     struct {

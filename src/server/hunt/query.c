@@ -26,8 +26,7 @@ static const enum hm_field text_fields[] = {
 };
 static const enum hm_field ip_fields[] = {HM_F_SRC_IP, HM_F_DST_IP, HM_F_PROCESS_STDIO_IP};
 
-/* ---- file names
- * ---------------------------------------------------------------------------------*/
+/* ---- file names ---- */
 static bool digits(struct hm_slice s, size_t from, size_t to)
 {
     for (size_t i = from; i < to; i++)
@@ -67,8 +66,7 @@ int hm_hunt_files_parse(struct hm_slice list, struct hm_hunt_files *ret)
     return 0;
 }
 
-/* ---- text
- * ------------------------------------------------------------------------------------------*/
+/* ---- text ---- */
 static int ip_of(struct hm_slice q, uint8_t ret[16])
 {
     char text[64];
@@ -139,8 +137,7 @@ static void put_from(const struct hm_hunt_files *f, const char *columns, struct 
     hm_buf_printf(b, "SELECT %s FROM hm_tail())", columns);
 }
 
-/* ---- values
- * ------------------------------------------------------------------------------------------*/
+/* ---- values ---- */
 struct binder {
     const struct hm_duck *d;
     duckdb_prepared_statement st;

@@ -31,8 +31,7 @@ struct worker {
     char next[64];
 };
 
-/* ---- answer
- * -------------------------------------------------------------------------------------*/
+/* ---- answer ---- */
 static void put_line(struct worker *w)
 {
     hm_buf_put_u8(&w->line, '\n');
@@ -50,8 +49,7 @@ static void say(struct worker *w, const char *name, struct hm_slice text)
     put_line(w);
 }
 
-/* ---- the journal's part that is in no file yet
- * -----------------------------------------------------*/
+/* ---- the journal's part that is in no file yet ---- */
 static int tail_begin(void *ctx)
 {
     struct worker *w = ctx;
@@ -75,8 +73,7 @@ static int tail_next(void *ctx, struct hm_gateway_record *ret_r, uint64_t *ret_n
     }
 }
 
-/* ---- locking in
- * ---------------------------------------------------------------------------------------*/
+/* ---- locking in ---- */
 static int limit(int what, uint64_t value)
 {
     struct rlimit l;
@@ -126,8 +123,7 @@ static int open_database(struct worker *w, const struct hm_duck *d, struct hm_er
     return r ? r : hm_duck_lock(&w->db, &o, err);
 }
 
-/* ---- the query
- * --------------------------------------------------------------------------------------------*/
+/* ---- the query ---- */
 static void put_row(struct worker *w, duckdb_data_chunk chunk, uint64_t row)
 {
     struct hm_event e;
@@ -204,8 +200,7 @@ static int answer(struct worker *w, struct hm_error *err)
     return r && w->files.count ? query_without_damaged(w, err) : r;
 }
 
-/* ---- the start
- * ------------------------------------------------------------------------------------------------*/
+/* ---- the start ---- */
 static int read_spec(struct worker *w, struct hm_error *err)
 {
     ssize_t n;
