@@ -172,6 +172,17 @@ static int open_folders(struct world *w, struct hm_error *err)
                            : 0;
 }
 
+/* Where the practice world lives, for tools that want to put something into it. */
+static int tell_cgroup(const struct world *w, struct hm_error *err)
+{
+    hm_autoclose int fd =
+        openat(w->state_fd, "cgroup", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+    size_t n = strlen(w->cgroup);
+    if (fd < 0 || write(fd, w->cgroup, n) != (ssize_t)n)
+        return hm_fail(err, -EIO, "cannot write %s/cgroup", w->o->state);
+    return 0;
+}
+
 static int start_keeper(struct world *w, struct hm_error *err)
 {
     int fds[2];
@@ -211,6 +222,8 @@ static int build(struct world *w, struct hm_error *err)
     int r = open_folders(w, err);
     if (r == 0)
         r = hm_world_cgroup_make(w->cgroup, sizeof w->cgroup, err);
+    if (r == 0)
+        r = tell_cgroup(w, err);
     if (r == 0)
         r = start_keeper(w, err);
     if (r == 0)
@@ -299,6 +312,8 @@ static void take_down(struct world *w)
     if (w->keeper > 0)
         waitpid(w->keeper, NULL, 0);
     hm_world_net_done(&w->net);
+    if (w->state_fd >= 0)
+        unlinkat(w->state_fd, "cgroup", 0);
     close(w->state_fd);
     close(w->rules_fd);
     close(w->signal_fd);
