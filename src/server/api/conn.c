@@ -9,7 +9,11 @@
 #include <event2/event.h>
 #include <event2/http.h>
 #include <event2/listener.h>
+#include <sys/queue.h>
 #include <sys/socket.h>
+
+struct conn;
+TAILQ_HEAD(conn_list, conn);
 
 struct hm_conns {
     struct event_base *base;
@@ -17,9 +21,12 @@ struct hm_conns {
     struct evconnlistener *listener;
     size_t count;
     bool resting;
+    struct conn_list waiting; /* the clock runs: we wait for the client; longest first */
 };
 
 struct conn {
+    TAILQ_ENTRY(conn) at;
+    bool is_waiting;
     struct hm_conns *all;
     struct hm_guard guard;
     struct bufferevent *bev;
@@ -46,6 +53,15 @@ static void on_clock(evutil_socket_t fd, short what, void *arg)
     cut_bev(c->bev);
 }
 
+static void set_waiting(struct conn *c, bool waiting)
+{
+    if (c->is_waiting)
+        TAILQ_REMOVE(&c->all->waiting, c, at);
+    if (waiting)
+        TAILQ_INSERT_TAIL(&c->all->waiting, c, at);
+    c->is_waiting = waiting;
+}
+
 static void set_clock(struct conn *c, unsigned seconds)
 {
     struct timeval tv = {.tv_sec = seconds};
@@ -53,6 +69,7 @@ static void set_clock(struct conn *c, unsigned seconds)
     event_del(c->clock);
     if (seconds)
         event_add(c->clock, &tv);
+    set_waiting(c, seconds != 0);
 }
 
 static void conn_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp)
@@ -65,6 +82,7 @@ static void conn_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long
     if (c->clock)
         event_free(c->clock);
     hm_guard_done(&c->guard);
+    set_waiting(c, false);
     c->all->count--;
     if (c->all->resting && c->all->listener) {
         c->all->resting = false;
@@ -84,6 +102,7 @@ struct hm_conns *hm_conns_new(struct event_base *base, SSL_CTX *tls)
         return NULL;
     }
     *c = (struct hm_conns){.base = base, .tls = tls};
+    TAILQ_INIT(&c->waiting);
     return c;
 }
 
@@ -143,6 +162,18 @@ static void on_input(struct evbuffer *buf, const struct evbuffer_cb_info *info, 
         cut_bev(c->bev); /* pipelines without reading the answers */
 }
 
+/* Full: whoever kept us waiting longest goes, so that silent connections cannot shut others out.
+ * Until it is gone the listener rests. */
+static void make_room(struct hm_conns *all)
+{
+    struct conn *longest = TAILQ_FIRST(&all->waiting);
+
+    all->resting = true;
+    evconnlistener_disable(all->listener);
+    if (longest && longest->bev)
+        cut_bev(longest->bev);
+}
+
 struct bufferevent *hm_conns_accept(struct event_base *base, void *conns)
 {
     struct hm_conns *all = conns;
@@ -165,10 +196,8 @@ struct bufferevent *hm_conns_accept(struct event_base *base, void *conns)
     }
     bufferevent_openssl_set_allow_dirty_shutdown(c->bev, 1);
     set_clock(c, HM_API_REQUEST_SECONDS);
-    if (all->count >= HM_API_CONNECTIONS_MAX && all->listener) {
-        all->resting = true;
-        evconnlistener_disable(all->listener);
-    }
+    if (all->count >= HM_API_CONNECTIONS_MAX && all->listener)
+        make_room(all);
     return c->bev;
 }
 

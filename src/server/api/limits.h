@@ -1,7 +1,7 @@
 /* Ceilings of the API process, and what happens at each. Knows nothing else. */
 #pragma once
 
-#define HM_API_CONNECTIONS_MAX  512           /* then the listener rests; the backlog waits */
+#define HM_API_CONNECTIONS_MAX  512           /* then the one that keeps us waiting longest goes */
 #define HM_API_HEAD_MAX         (16 * 1024)   /* request line and headers: 431 */
 #define HM_API_BODY_MAX         (1024 * 1024) /* 413 */
 #define HM_API_REQUEST_SECONDS  20            /* head and body must be here by then: cut */
