@@ -49,7 +49,12 @@ finish() {
     trap - EXIT
     for n in practice agent server; do stop "$n"; done
     for n in "${!pid[@]}"; do stop "$n"; done
-    if [ "$code" = 0 ]; then rm -rf "$work"; else note "kept: state and logs of this run"; fi
+    # A mount of the host's folders below $work must never be followed by rm: detach what is there,
+    # and stay on this file system whatever happens.
+    local m
+    while read -r m; do umount -l "$m" 2>/dev/null; done < <(awk -v w="$work/" 'index($5, w) == 1 { print $5 }' /proc/self/mountinfo | sort -r)
+    if grep -qF " $work/" /proc/self/mountinfo; then note "mounts are left below the work folder: nothing is removed"; exit 1; fi
+    if [ "$code" = 0 ]; then rm -rf --one-file-system "$work"; else note "kept: state and logs of this run"; fi
     exit "$code"
 }
 trap finish EXIT
@@ -62,17 +67,18 @@ server_up() { # [HOST]
     local host=${1:-127.0.0.1}
     agents=${agents:-$host:$(free_port)}
     web=${web:-$host:$(free_port)}
-    if [ ! -e "$HINOMI_STATE/server/core/control.db" ]; then
-        "$bin/hinomi-server" init --state "$HINOMI_STATE/server" --json >"$work/init.json" || fail "init"
-        password=$(jq -r .password "$work/init.json")
-    fi
     cat >"$HINOMI_STATE/server.conf" <<CONF
 agents_listen=$agents
 console_listen=$web
 www=$top/console/dist
 packages=$top/dist
 rules=$top/rules
+public_host=$host
 CONF
+    if [ ! -e "$HINOMI_STATE/server/core/control.db" ]; then
+        "$bin/hinomi-server" init --state "$HINOMI_STATE/server" --config "$HINOMI_STATE/server.conf" --json >"$work/init.json" || fail "init"
+        password=$(jq -r .password "$work/init.json")
+    fi
     start server "$bin/hinomi-server" run --state "$HINOMI_STATE/server" --config "$HINOMI_STATE/server.conf"
     until_true 30 "server answers" curl -fsS --cacert "$HINOMI_STATE/server/signer/ca.crt" "https://$web/healthz"
     ca_sha256=$(openssl x509 -in "$HINOMI_STATE/server/signer/ca.crt" -outform der | sha256sum | cut -d' ' -f1)
