@@ -91,6 +91,24 @@ async function readAlert(c, tag) {
   await checkAccessible(c.page, `alert ${tag}`, faults);
 }
 
+/* The other language and back, without losing the page. */
+async function switchLanguage(c, tag) {
+  const reason = c.page.getByTestId('reason');
+  const before = await reason.innerText();
+  const other = c.lang === 'ja' ? 'en' : 'ja';
+  for (const lang of [other, c.lang]) {
+    const select = c.page.locator('#rail select').first();
+    if (!(await select.isVisible())) await c.button('nav.open').click();
+    await select.selectOption(lang);
+    await c.page.locator(`html[lang="${lang}"]`).waitFor();
+    if (!(await reason.isVisible())) throw new Error('the page was lost with the language');
+    if (lang === other) must((await reason.innerText()) !== before, `the reason is told in the other language (${tag})`);
+    if (lang === other) await shoot(c.page, `switched-${lang}-${tag}`, false);
+  }
+  const menu = c.button('nav.close');
+  if (await menu.isVisible()) await menu.click();
+}
+
 /* The keyboard alone walks and folds the tree. */
 async function walkTree(c) {
   const rows = c.tree().locator('tbody tr');
@@ -213,6 +231,7 @@ async function run(browser) {
       if (w.drill) {
         await startDrill(c, tag);
         await readAlert(c, tag);
+        await switchLanguage(c, tag);
         await kill(c, tag);
         await isolateAndRelease(c, tag);
         await changeState(c);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { EventJson } from '../api/types';
-import { address, fieldOrder, flagKeys, isSupporting, moment, stdioPeer, summary } from './event';
+import { address, fieldOrder, flagKeys, isSupporting, moment, newPeers, stdioPeer, summary } from './event';
 
 const rows: [string, Record<string, unknown>, string][] = [
   ['exec shows the command line', { class: 'process', action: 'exec', 'process.command_line': 'sh -i', 'process.image': '/bin/sh' }, 'sh -i'],
@@ -33,4 +33,8 @@ it('spells peers and flags', () => {
 it('knows what may be left out of a first reading', () => {
   const kinds = ['exec', 'fork', 'image', 'exit'].map((action) => isSupporting({ class: 'process', action } as EventJson));
   expect(kinds).toEqual([false, true, true, false]);
+});
+it('tells a peer once', () => {
+  const e = (ip: string) => ({ class: 'process', action: 'exec', 'process.stdio_ip': ip, 'process.stdio_port': 1 }) as EventJson;
+  expect(newPeers([e(''), e('a'), e('a'), e('b')])).toEqual(['', 'a:1', '', 'b:1']);
 });

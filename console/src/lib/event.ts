@@ -84,3 +84,14 @@ export function isSupporting(e: EventJson): boolean {
   const action = text(e, 'action');
   return text(e, 'class') === 'process' && (action === 'fork' || action === 'image');
 }
+
+/* For each event, the peer behind its standard descriptors, where it is news: the first time in the list. */
+export function newPeers(events: EventJson[]): string[] {
+  const seen = new Set<string>();
+  return events.map((e) => {
+    const peer = stdioPeer(e);
+    if (peer === '' || seen.has(peer)) return '';
+    seen.add(peer);
+    return peer;
+  });
+}

@@ -14,3 +14,20 @@ export function tacticKey(value: string): string {
 export function oneLine(text: string): string {
   return text.replace(/\s+/g, ' ').trim();
 }
+
+export interface Group {
+  first: Alert; /* the most urgent */
+  more: Alert[];
+}
+
+/* Alerts of one process tree on one endpoint are one decision. Most urgent group first. */
+export function groupByTree(alerts: Alert[]): Group[] {
+  const groups = new Map<string, Group>();
+  for (const a of [...alerts].sort(byUrgency)) {
+    const id = a.tree_key ? `${a.endpoint.id}/${a.tree_key}` : a.id;
+    const group = groups.get(id);
+    if (group) group.more.push(a);
+    else groups.set(id, { first: a, more: [] });
+  }
+  return [...groups.values()];
+}

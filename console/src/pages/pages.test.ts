@@ -2,7 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Alert, Endpoint, EventJson } from '../api/types';
 import { minutesAxis } from '../lib/time';
-import { byUrgency, tacticKey } from '../lib/triage';
+import { byUrgency, groupByTree, tacticKey } from '../lib/triage';
 import { durations, requestFor } from '../respond/confirm';
 import { passwordProblem } from '../shell/signin';
 import { needsReason } from './alert/state';
@@ -20,6 +20,11 @@ describe('overview', () => {
   it('puts the worst first, the newest among equals', () => {
     const sorted = [alert('a', 3, '2025-01-01'), alert('b', 5, '2025-01-01'), alert('c', 3, '2025-01-02')].sort(byUrgency);
     expect(sorted.map((a) => a.id)).toEqual(['b', 'c', 'a']);
+  });
+  it('makes one decision of the alerts of one process tree', () => {
+    const of = (id: string, severity: number, tree_key: string, ep = 'e') => ({ ...alert(id, severity, '2025'), tree_key, endpoint: { id: ep } }) as Alert;
+    const groups = groupByTree([of('a', 3, 't'), of('b', 5, 't'), of('c', 4, ''), of('d', 4, ''), of('e', 3, 't', 'other')]);
+    expect(groups.map((g) => [g.first.id, ...g.more.map((m) => m.id)])).toEqual([['b', 'a'], ['c'], ['d'], ['e']]);
   });
   it('reads tactics however a rule spells them', () => {
     expect(['attack.credential_access', 'Command and Control', 'execution'].map(tacticKey)).toEqual(['credential-access', 'command-and-control', 'execution']);

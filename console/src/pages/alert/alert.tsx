@@ -16,6 +16,7 @@ import { Ago, Moment } from '../../ui/time';
 import { tacticKey } from '../../lib/triage';
 import { text } from '../../lib/event';
 import { Evidence } from './evidence';
+import { Related } from './related';
 import { RespondBar } from './respond';
 import { StateCard } from './state';
 import { Timeline } from './timeline';
@@ -148,6 +149,7 @@ function Page({ alert }: { alert: AlertDetail }) {
           <Card title={t('alert.orders')}>
             <OrderHistory orders={alert.orders} empty={t('alert.ordersNone')} />
           </Card>
+          <Related alert={alert} />
           <Techniques alert={alert} />
           <Card title={t('alert.evidence')}>
             <Evidence events={alert.evidence} />

@@ -2,7 +2,7 @@
 import { useState } from 'react';
 import type { EventJson } from '../../api/types';
 import { useTexts } from '../../i18n';
-import { eventKey, isSupporting, moment, stdioPeer, summary, text } from '../../lib/event';
+import { eventKey, isSupporting, moment, newPeers, summary, text } from '../../lib/event';
 import { Icon, type IconName } from '../../ui/icons';
 import { Code, Safe } from '../../ui/safe';
 import { Moment } from '../../ui/time';
@@ -11,10 +11,9 @@ import { EventDrawer } from '../events/details';
 const PAGE = 60;
 const icons: Record<string, IconName> = { process: 'process', file: 'file', network: 'network', dns: 'network', finding: 'alert', agent: 'shield', auth: 'user' };
 
-function Entry({ event, deciding, onOpen }: { event: EventJson; deciding: boolean; onOpen: () => void }) {
+function Entry({ event, peer, deciding, onOpen }: { event: EventJson; peer: string; deciding: boolean; onOpen: () => void }) {
   const { t, name } = useTexts();
   const cls = text(event, 'class');
-  const peer = stdioPeer(event);
   return (
     <li className="tl" data-class={cls} data-deciding={deciding}>
       <span className="tl-time">
@@ -51,6 +50,7 @@ export function Timeline({ events, decidingSeq }: { events: EventJson[]; decidin
   const [open, setOpen] = useState<EventJson | null>(null);
   const supporting = events.filter(isSupporting).length;
   const told = all ? events : events.filter((e) => !isSupporting(e));
+  const peers = newPeers(told);
   if (events.length === 0) return <p className="muted">{t('alert.timelineEmpty')}</p>;
   return (
     <>
@@ -62,7 +62,7 @@ export function Timeline({ events, decidingSeq }: { events: EventJson[]; decidin
       )}
       <ol className="timeline" aria-label={t('alert.timeline')}>
         {told.slice(0, shown).map((e, i) => (
-          <Entry key={`${eventKey(e)}/${i}`} event={e} deciding={decidingSeq !== '' && text(e, 'seq') === decidingSeq} onOpen={() => setOpen(e)} />
+          <Entry key={`${eventKey(e)}/${i}`} event={e} peer={peers[i] ?? ''} deciding={decidingSeq !== '' && text(e, 'seq') === decidingSeq} onOpen={() => setOpen(e)} />
         ))}
       </ol>
       {told.length > shown && (

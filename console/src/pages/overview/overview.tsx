@@ -5,7 +5,7 @@ import { useAlerts, useEndpoints, useOverview } from '../../api/queries';
 import type { Alert, Endpoint, Overview } from '../../api/types';
 import { useTexts } from '../../i18n';
 import { numberText } from '../../lib/time';
-import { byUrgency, tacticKey } from '../../lib/triage';
+import { groupByTree, tacticKey, type Group } from '../../lib/triage';
 import { PageHead } from '../../shell/layout';
 import { AlertStateBadge, Badge, PracticeTag, SeverityBadge } from '../../ui/badges';
 import { Icon } from '../../ui/icons';
@@ -18,8 +18,10 @@ import { DrillCard } from './drill';
 
 const EventsChart = lazy(() => import('./chart').then((m) => ({ default: m.EventsChart })));
 
-function DecisionRow({ alert }: { alert: Alert }) {
-  const { lang } = useTexts();
+function DecisionRow({ group }: { group: Group }) {
+  const { t, lang } = useTexts();
+  const alert = group.first;
+  const title = (a: Alert) => (lang === 'ja' ? a.title_ja || a.title : a.title);
   return (
     <li className="decision" data-severity={alert.severity}>
       <div className="row">
@@ -33,11 +35,26 @@ function DecisionRow({ alert }: { alert: Alert }) {
         </span>
       </div>
       <Link className="row-link" to={`/alerts/${alert.id}`}>
-        <Safe text={lang === 'ja' ? alert.title_ja || alert.title : alert.title} />
+        <Safe text={title(alert)} />
       </Link>
       <p className="small clamp">
         <Safe text={lang === 'ja' ? alert.reason_ja || alert.reason : alert.reason} />
       </p>
+      {group.more.length > 0 && (
+        <details className="small">
+          <summary className="muted">{t('overview.sameTree', { count: group.more.length })}</summary>
+          <ul className="stack-tight more-list">
+            {group.more.map((a) => (
+              <li key={a.id} className="row">
+                <SeverityBadge severity={a.severity} />
+                <Link to={`/alerts/${a.id}`}>
+                  <Safe text={title(a)} />
+                </Link>
+              </li>
+            ))}
+          </ul>
+        </details>
+      )}
     </li>
   );
 }
@@ -63,8 +80,8 @@ function Decisions({ overview }: { overview: Overview | undefined }) {
           ) : (
             <>
               <ul>
-                {[...items].sort(byUrgency).slice(0, 6).map((a) => (
-                  <DecisionRow key={a.id} alert={a} />
+                {groupByTree(items).slice(0, 6).map((g) => (
+                  <DecisionRow key={g.first.id} group={g} />
                 ))}
               </ul>
               <p className="card-more">
