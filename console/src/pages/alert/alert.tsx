@@ -56,8 +56,10 @@ function Facts({ alert }: { alert: AlertDetail }) {
       <div>
         <dt>{t('alert.when')}</dt>
         <dd>
-          <Moment value={alert.event_time} /> <span className="small muted">(<Ago value={alert.event_time} />)</span>
+          <Moment value={alert.event_time} />
           <div className="small muted num">
+            <Ago value={alert.event_time} />
+            {' · '}
             {received && t('alert.received', { time: dateTimeText(received, lang) })}
             {alert.count > 1 && ` · ${t('alert.repeats', { count: alert.count })}`}
           </div>
