@@ -3,24 +3,22 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-static int fill(struct hm_error *err, int code, uint32_t line, uint32_t column, const char *fmt,
-                va_list ap)
+static void place(struct hm_error *err, int code, uint32_t line, uint32_t column)
 {
-    if (!err)
-        return code;
     err->code = code;
     err->line = line;
     err->column = column;
-    vsnprintf(err->text, sizeof err->text, fmt, ap);
-    return code;
 }
 
 int hm_fail(struct hm_error *err, int code, const char *fmt, ...)
 {
     va_list ap;
 
+    if (!err)
+        return code;
+    place(err, code, 0, 0);
     va_start(ap, fmt);
-    fill(err, code, 0, 0, fmt, ap);
+    vsnprintf(err->text, sizeof err->text, fmt, ap);
     va_end(ap);
     return code;
 }
@@ -29,8 +27,11 @@ int hm_fail_at(struct hm_error *err, int code, uint32_t line, uint32_t column, c
 {
     va_list ap;
 
+    if (!err)
+        return code;
+    place(err, code, line, column);
     va_start(ap, fmt);
-    fill(err, code, line, column, fmt, ap);
+    vsnprintf(err->text, sizeof err->text, fmt, ap);
     va_end(ap);
     return code;
 }

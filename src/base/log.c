@@ -53,28 +53,33 @@ static size_t escape(const char *text, char *out, size_t cap)
     return n;
 }
 
+/* time level ident: escaped text, newline; returns the length */
+static size_t compose(enum hm_log_level level, const char *text, char *line, size_t cap)
+{
+    char when[32];
+    int n =
+        snprintf(line, cap, "%s %s %s: ", hm_clock_format(hm_clock_wall_ns(), when, sizeof when),
+                 level_names[level], sink.ident);
+    size_t len = (size_t)n + escape(text, line + n, cap - (size_t)n - 1);
+
+    line[len++] = '\n';
+    return len;
+}
+
 void hm_log(enum hm_log_level level, const char *fmt, ...)
 {
-    char text[HM_LOG_TEXT_BYTES], when[32];
-    char line[HM_LOG_TEXT_BYTES + 128];
+    char text[HM_LOG_TEXT_BYTES], line[HM_LOG_TEXT_BYTES + 128];
     int saved = errno; /* callers log first and return errno after */
     va_list ap;
 
-    if (level < sink.level)
-        return;
     va_start(ap, fmt);
-    int want = vsnprintf(text, sizeof text, fmt, ap);
+    int want = level < sink.level ? -1 : vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     if (want < 0)
         return;
     if ((size_t)want >= sizeof text)
         memcpy(text + sizeof text - 4, "...", 4);
-    int n = snprintf(line, sizeof line,
-                     "%s %s %s: ", hm_clock_format(hm_clock_wall_ns(), when, sizeof when),
-                     level_names[level], sink.ident);
-    size_t len = (size_t)n + escape(text, line + n, sizeof line - (size_t)n - 1);
-    line[len++] = '\n';
-    if (write(sink.fd, line, len) < 0)
+    if (write(sink.fd, line, compose(level, text, line, sizeof line)) < 0)
         saved = saved ? saved : EIO; /* nowhere left to say it */
     errno = saved;
 }

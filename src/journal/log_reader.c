@@ -13,37 +13,36 @@ struct hm_log_reader {
     struct hm_buf record;
 };
 
-int hm_log_reader_open(const char *dir, struct hm_log_reader **ret_r, struct hm_error *err)
+/* Takes d over, also on failure. */
+static int reader_new(struct hm_dir *d, struct hm_log_reader **ret_r)
 {
-    struct hm_dir *d = NULL;
-    struct hm_log_reader *r = NULL;
-    int e = hm_dir_open(dir, false, &d);
+    struct hm_log_reader *r = calloc(1, sizeof *r);
 
-    if (e == 0 && !(r = calloc(1, sizeof *r))) {
+    if (!r) {
         hm_dir_close(d);
-        e = -ENOMEM;
+        return -ENOMEM;
     }
-    if (e < 0)
-        return hm_fail(err, e, "cannot open log %s", dir);
     *r = (struct hm_log_reader){.dir = d, .fd = -1, .record = HM_BUF(HM_LOG_RECORD_MAX_BYTES)};
     *ret_r = r;
     return 0;
 }
 
+int hm_log_reader_open(const char *dir, struct hm_log_reader **ret_r, struct hm_error *err)
+{
+    struct hm_dir *d = NULL;
+    int e = hm_dir_open(dir, false, &d);
+
+    if (e == 0)
+        e = reader_new(d, ret_r);
+    return e < 0 ? hm_fail(err, e, "cannot open log %s", dir) : 0;
+}
+
 int hm_log_reader_open_at(int dir_fd, struct hm_log_reader **ret_r)
 {
-    struct hm_log_reader *r = calloc(1, sizeof *r);
+    struct hm_dir *d = NULL;
+    int e = hm_dir_from_fd(dir_fd, &d);
 
-    if (!r)
-        return -ENOMEM;
-    *r = (struct hm_log_reader){.fd = -1, .record = HM_BUF(HM_LOG_RECORD_MAX_BYTES)};
-    int e = hm_dir_from_fd(dir_fd, &r->dir);
-    if (e < 0) {
-        free(r);
-        return e;
-    }
-    *ret_r = r;
-    return 0;
+    return e < 0 ? e : reader_new(d, ret_r);
 }
 
 void hm_log_reader_close(struct hm_log_reader *r)

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define COPY_BYTES (256 * 1024)
+#define COPY_BYTES 16384u
 
 struct tail {
     uint64_t offset, bytes, records;
@@ -29,29 +29,34 @@ static int find_tail(int fd, struct hm_buf *buf, struct tail *t)
 }
 
 /* Copies [from, end) of fd to name; answers whether all of it is zero. */
-static int set_aside(const struct hm_dir *d, int fd, uint64_t from, const char *name,
-                     bool *ret_zero)
+static int copy_tail(int fd, uint64_t from, int to, bool *ret_zero)
 {
-    hm_autoclose int to = hm_dir_file(d, name, HM_OPEN_REPLACE);
-    hm_autofree uint8_t *chunk = malloc(COPY_BYTES);
-    uint64_t at = 0;
-    int r = to < 0 ? to : chunk ? 0 : -ENOMEM;
+    uint8_t chunk[COPY_BYTES];
+    ssize_t n;
+    int r = 0;
 
     *ret_zero = true;
-    while (r == 0) {
-        ssize_t n = hm_file_read_at(fd, chunk, COPY_BYTES, from + at);
-        if (n <= 0) {
-            r = (int)n;
-            break;
-        }
+    for (uint64_t at = 0;
+         r == 0 && (n = hm_file_read_at(fd, chunk, sizeof chunk, from + at)) != 0;) {
+        if (n < 0)
+            return (int)n;
         for (ssize_t i = 0; i < n && *ret_zero; i++)
             *ret_zero = chunk[i] == 0;
         r = hm_file_write_at(to, hm_slice(chunk, (size_t)n), at);
         at += (uint64_t)n;
     }
-    if (r == 0)
-        r = hm_file_sync(to);
     return r;
+}
+
+static int set_aside(const struct hm_dir *d, int fd, uint64_t from, const char *name,
+                     bool *ret_zero)
+{
+    hm_autoclose int to = hm_dir_file(d, name, HM_OPEN_REPLACE);
+
+    if (to < 0)
+        return to;
+    int r = copy_tail(fd, from, to, ret_zero);
+    return r < 0 ? r : hm_file_sync(to);
 }
 
 /* Tails are kept for people; the oldest give way. */
