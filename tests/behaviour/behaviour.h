@@ -36,7 +36,7 @@ struct behaviour {
     void (*outside)(struct world *w); /* optional: in the harness's own cgroup, meanwhile */
     void (*check)(struct world *w);
     bool own_sensor; /* counters from zero, a ring of ring_bytes (0: default) */
-    uint32_t ring_bytes;
+    uint32_t ring_bytes, args_ring_bytes;
     bool deaf; /* nobody consumes while it acts */
 };
 extern const struct behaviour process_behaviours[], image_behaviours[], network_behaviours[],

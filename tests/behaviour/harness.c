@@ -163,16 +163,32 @@ static void end_stage(struct stage *st)
         usleep(5000);
 }
 
-static struct hm_sensor *open_sensor(const struct stage *st, uint32_t ring_bytes)
+static struct hm_sensor *open_sensor(const struct stage *st, const struct behaviour *b)
 {
     const struct hm_sensor_options o = {.scope_cgroup_fd = st->cgroup_fd,
-                                        .ring_bytes = ring_bytes,
+                                        .ring_bytes = b->own_sensor ? b->ring_bytes : 0,
+                                        .args_ring_bytes = b->own_sensor ? b->args_ring_bytes : 0,
                                         .no_tier2 = getenv("HINOMI_NO_TIER2") != NULL};
     struct hm_sensor *s = NULL;
     struct hm_error err = {0};
     if (hm_sensor_open(&o, &s, &err) < 0)
         printf("    sensor: %s\n", err.text);
     return s;
+}
+
+/* The shared sensor also saw what behaviours with a sensor of their own did. */
+static void forget(const struct hm_sensor *s)
+{
+    const int fds[2] = {hm_sensor_ring_fd(s), hm_sensor_args_ring_fd(s)};
+    for (int i = 0; i < 2; i++) {
+        struct hm_ring *r = NULL;
+        struct hm_slice d;
+        if (hm_ring_open(fds[i], &r, NULL) < 0)
+            continue;
+        while (hm_ring_peek(r, &d) == 1)
+            hm_ring_take(r);
+        hm_ring_close(r);
+    }
 }
 
 static bool make_world(struct world *w, struct stage *st, const struct behaviour *b)
@@ -185,8 +201,10 @@ static bool make_world(struct world *w, struct stage *st, const struct behaviour
     w->note =
         mmap(NULL, sizeof *w->note, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (!b->own_sensor && !st->shared)
-        st->shared = open_sensor(st, 0);
-    w->sensor = b->own_sensor ? open_sensor(st, b->ring_bytes) : st->shared;
+        st->shared = open_sensor(st, b);
+    w->sensor = b->own_sensor ? open_sensor(st, b) : st->shared;
+    if (w->sensor)
+        forget(w->sensor);
     w->counters = w->sensor ? hm_counters_map(hm_sensor_counters_fd(w->sensor)) : NULL;
     return w->counters != NULL;
 }

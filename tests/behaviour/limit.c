@@ -1,5 +1,6 @@
 /* Behaviours at the limits: a ring nobody reads, the snapshot, counters. */
 #include "behaviour.h"
+#include "agent/sensor/sensor_impl.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
@@ -50,6 +51,51 @@ static void check_frozen(struct world *w)
     void *p =
         mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, hm_sensor_counters_fd(w->sensor), 0);
     EXPECT(w, p == MAP_FAILED && errno == EPERM, "the counters can be mapped for writing");
+}
+
+/* Long command lines fill their own ring; the others go on. */
+static void act_long_flood(struct world *w)
+{
+    char *big = malloc(20001), *argv[] = {"true", big, NULL};
+    memset(big, 'x', 20000);
+    big[20000] = 0;
+    for (int i = 0; i < 8; i++) {
+        pid_t p = fork();
+        if (p == 0)
+            execv("/bin/true", argv);
+        wait_for(p);
+    }
+    argv[1] = NULL;
+    pid_t p = fork();
+    if (p == 0)
+        execv("/bin/true", argv);
+    wait_for(p);
+}
+
+static void check_long_flood(struct world *w)
+{
+    const volatile struct hm_sensor_counter *e = &w->counters[HM_PROG_EXEC],
+                                            *f = &w->counters[HM_PROG_FORK];
+    EXPECT(w, e->sent + e->lost == 9 && e->lost > 0 && e->lost < 8, "%llu sent, %llu lost",
+           (unsigned long long)e->sent, (unsigned long long)e->lost);
+    EXPECT(w, e->lost == e->lost_long, "a short one was lost");
+    EXPECT(w, f->sent == 9 && f->lost == 0, "forks lost");
+}
+
+/* What the kernel skipped reaches the frozen counters. */
+static void check_missed(struct world *w)
+{
+    uint64_t lost = w->counters[HM_PROG_SOCK_STATE].lost;
+    hm_sensor_count_missed(w->sensor);
+    EXPECT(w, w->counters[HM_PROG_SOCK_STATE].lost == lost,
+           "something was skipped in an empty sensor");
+    EXPECT(w, hm_sensor_add_missed(w->sensor, HM_PROG_SOCK_STATE, 3) == 0,
+           "the program does not run");
+    EXPECT(w, w->counters[HM_PROG_SOCK_STATE].lost == lost + 3, "%llu",
+           (unsigned long long)w->counters[HM_PROG_SOCK_STATE].lost);
+    EXPECT(w, w->counters[HM_PROG_SOCK_STATE].lost_last_ns > 0, "no time");
+    EXPECT(w, hm_sensor_add_missed(w->sensor, HM_PROG_COUNT, 1) == -EINVAL,
+           "a program that is none");
 }
 
 static void act_sleep(struct world *w)
@@ -126,6 +172,16 @@ const struct behaviour limit_behaviours[] = {
      .deaf = true},
     {.name = "a flood is complete", .act = act_flood, .check = check_complete, .own_sensor = true},
     {.name = "counters cannot be written", .act = act_sleepless, .check = check_frozen},
+    {.name = "long arguments fill their own ring",
+     .act = act_long_flood,
+     .check = check_long_flood,
+     .own_sensor = true,
+     .args_ring_bytes = 65536,
+     .deaf = true},
+    {.name = "what the kernel skipped is counted",
+     .act = act_sleepless,
+     .check = check_missed,
+     .own_sensor = true},
     {.name = "snapshot", .act = act_sleep, .outside = take_snapshot, .check = check_snapshot},
     {0},
 };

@@ -58,6 +58,7 @@ static void on_tick(struct hm_monitor *m)
     hm_mon_orders_tick(m, now);
     if (now - m->last_status_ns >= 1000000000) {
         m->last_status_ns = now;
+        hm_sensor_count_missed(m->sensor);
         hm_mon_status_write(m);
     }
 }

@@ -141,6 +141,14 @@ struct hm_sensor_counter {
 };
 HM_REC_ASSERT(sizeof(struct hm_sensor_counter) == 64);
 
+/* What user space hands to the program hm_missed. */
+struct hm_sensor_missed {
+    __u32 prog; /* enum hm_sensor_prog */
+    __u32 reserved0;
+    __u64 count;
+};
+HM_REC_ASSERT(sizeof(struct hm_sensor_missed) == 16);
+
 #ifndef __bpf__
 /* Validate one record as it came from a ring: length, version, type, every string inside.
  * Errors: -EBADMSG. After 0 the slice may be cast to the struct of its type.

@@ -68,6 +68,7 @@ static void choose(struct hm_sensor *s, const struct hm_sensor_options *o, int g
     bpf_program__set_autoload(s->skel->progs.hm_accept_exit, tp);
     bpf_program__set_autoload(s->skel->progs.hm_sock_state, give_up < GIVE_UP_NETWORK);
     bpf_program__set_autoload(s->skel->progs.hm_snapshot, iter);
+    bpf_program__set_autoload(s->skel->progs.hm_missed, give_up < GIVE_UP_SNAPSHOT);
 }
 
 static int open_and_load(struct hm_sensor *s, const struct hm_sensor_options *o, int give_up,

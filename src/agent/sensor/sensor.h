@@ -31,6 +31,10 @@ int hm_sensor_counters_fd(
     const struct hm_sensor *s); /* frozen: mmap for reading works, nobody can write */
 int hm_sensor_tier(const struct hm_sensor *s); /* 1 or 2; 3: no BTF (only without a sensor) */
 
+/* Add to the lost counters what the kernel skipped by itself (a program that would have interrupted
+ * itself). Call it every second or so; the engine finds it with the other losses. */
+void hm_sensor_count_missed(struct hm_sensor *s);
+
 /* Every process that runs now (in scope), as HM_REC_SNAPSHOT records: kernel identity from a BPF
  * task iterator, strings from /proc checked against the same start time. monitor sends them to the
  * engine as RECORD messages.

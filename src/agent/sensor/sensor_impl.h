@@ -1,6 +1,7 @@
 /* Inside of struct hm_sensor, shared by the files of this folder only. */
 #pragma once
 #include "agent/sensor/probe.h"
+#include "agent/sensor/record.h"
 #include "agent/sensor/sensor.h"
 #include <bpf/libbpf.h>
 
@@ -23,4 +24,8 @@ struct hm_sensor {
     bool scoped, attached;
     int error[HM_PART_COUNT]; /* why a part is not active */
     struct hm_probe_results probes;
+    uint64_t missed[HM_PROG_COUNT]; /* of the kernel's counts, what is in the counters already */
 };
+
+/* Add count to the lost records of prog. Errors: -ENOTSUP: the kernel has no program for it. */
+int hm_sensor_add_missed(struct hm_sensor *s, enum hm_sensor_prog prog, uint64_t count) HM_CHECK;

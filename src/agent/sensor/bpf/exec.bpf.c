@@ -214,8 +214,8 @@ int BPF_PROG(hm_exec, struct task_struct *task, int old_pid, struct linux_binprm
     if (!in_scope(current))
         return 0;
     struct exec_scratch *s = bpf_map_lookup_elem(&exec_scratch, &cpu);
-    if (!s) {
-        count_error(HM_PROG_EXEC);
+    if (!s) { /* a CPU number beyond the count of CPUs */
+        count_output(HM_PROG_EXEC, -1, false, bpf_ktime_get_boot_ns());
         return 0;
     }
     __builtin_memset(&s->rec, 0, sizeof s->rec);

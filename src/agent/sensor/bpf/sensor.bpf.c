@@ -17,5 +17,6 @@
 #include "lifecycle.bpf.c"
 #include "network.bpf.c"
 #include "snapshot.bpf.c"
+#include "missed.bpf.c"
 
 char LICENSE[] SEC("license") = "GPL"; /* the kernel's word for "GPL-2.0-or-later" */
