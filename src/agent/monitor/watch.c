@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/fanotify.h>
@@ -129,9 +130,22 @@ static int mark_changes(struct hm_watch *w, const char *path)
                : 0;
 }
 
-static void watch_changes(struct hm_watch *w, const char *path)
+/* The nearest folder that is there: a pattern's part before its `*`, or a parent of what may come
+ * to be. Its file system is where the row's events will happen. */
+static void existing_part(const char *row, char *ret, size_t len)
 {
-    struct file_system *fs = enter_fs(w, path, true);
+    snprintf(ret, len, "%.*s", (int)strcspn(row, "*"), row);
+    while (strlen(ret) > 1 && (ret[strlen(ret) - 1] == '/' || access(ret, F_OK) < 0)) {
+        char *slash = strrchr(ret, '/');
+        slash[slash == ret] = 0;
+    }
+}
+
+static void watch_changes(struct hm_watch *w, const char *row)
+{
+    char path[PATH_MAX];
+    existing_part(row, path, sizeof path);
+    struct file_system *fs = enter_fs(w, path, strcmp(path, row) == 0);
     if (!fs || fs->marked)
         return;
     int r = mark_changes(w, path);
@@ -195,8 +209,7 @@ int hm_watch_open(const char *scope, struct hm_watch **ret_w, struct hm_error *e
     if (r < 0)
         refuse(w, "/", strerror(-r));
     for (const struct hm_watch_row *row = hm_watch_rows; r == 0 && row->path; row++)
-        if (!row->read)
-            watch_changes(w, row->path);
+        watch_changes(w, row->path);
     *ret_w = w;
     return 0;
 }
