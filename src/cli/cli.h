@@ -57,6 +57,8 @@ double hm_jn(const cJSON *o, const char *name);      /* 0 when it is no number *
 const cJSON *hm_jo(const cJSON *o, const char *name);
 bool hm_jb(const cJSON *o, const char *name);
 void hm_json_pretty(struct hm_slice in, struct hm_buf *out); /* indents by two, changes no value */
+/* The elements of the first array "items", each as its raw JSON on a line of its own. */
+void hm_json_items(struct hm_slice in, struct hm_buf *out);
 
 /* ---- commands
  * -----------------------------------------------------------------------------------*/

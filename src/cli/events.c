@@ -69,7 +69,7 @@ static int filters(struct hm_cli *c, struct hm_buf *path, bool live)
         hm_query_add(path, "process", c->o.process);
         hm_query_add(path, "from", c->o.from);
         hm_query_add(path, "to", c->o.to);
-        hm_query_add(path, "limit", c->o.all ? NULL : c->o.limit);
+        hm_query_add(path, "limit", c->o.all ? "5000" : c->o.limit);
     }
     hm_buf_put_u8(path, 0);
     return path->error ? HM_EXIT_FAILED : HM_EXIT_OK;
@@ -154,42 +154,36 @@ static void tell_completeness(const struct hm_cli *c, const cJSON *answer)
     }
 }
 
-static void print_page(struct hm_cli *c, const cJSON *answer)
+/* Page by page until there is no more, newest first; --json is one event a line. */
+static int print_all(struct hm_cli *c, const char *path)
 {
-    const cJSON *e;
-
-    cJSON_ArrayForEach(e, hm_jo(answer, "items"))
-    {
-        hm_autofree char *json = c->o.json ? cJSON_PrintUnformatted(e) : NULL;
-        if (json)
-            puts(json);
-        else
-            hm_print_event(c, e);
-    }
-}
-
-/* Page after page, as the server's `next` says; with --json one object a line (NDJSON). */
-static int every_page(struct hm_cli *c, const char *path)
-{
+    hm_auto(hm_buf_done) struct hm_buf page = HM_BUF(16 * 1024), lines = HM_BUF(1u << 30);
     char next[160] = "";
-    int code = HM_EXIT_OK;
+    int code;
 
     do {
-        hm_auto(hm_buf_done) struct hm_buf page = HM_BUF(8192);
-        cJSON *answer = NULL;
+        hm_auto(hm_buf_done) struct hm_buf in = {0};
+        cJSON *answer;
+        hm_buf_clear(&page);
         hm_buf_puts(&page, path);
-        hm_query_add(&page, "limit", "1000");
         hm_query_add(&page, "before", *next ? next : NULL);
         hm_buf_put_u8(&page, 0);
-        if (page.error || (code = hm_get(c, (const char *)page.data, &answer)))
-            break;
-        print_page(c, answer);
+        if ((code = hm_ask(c, "GET", (const char *)page.data, NULL, &in)))
+            return code;
+        hm_buf_clear(&lines);
+        hm_json_items(hm_buf_slice(&in), &lines);
+        answer = cJSON_ParseWithLength((const char *)in.data, in.len);
         snprintf(next, sizeof next, "%s", hm_js(answer, "next"));
+        const cJSON *e;
+        if (c->o.json)
+            fwrite(lines.data, 1, lines.len, stdout);
+        else
+            cJSON_ArrayForEach(e, hm_jo(answer, "items")) hm_print_event(c, e);
         if (!*next)
             tell_completeness(c, answer);
         cJSON_Delete(answer);
     } while (*next && !ferror(stdout));
-    return code;
+    return HM_EXIT_OK;
 }
 
 int hm_cmd_events(struct hm_cli *c)
@@ -205,7 +199,7 @@ int hm_cmd_events(struct hm_cli *c)
     if (c->o.follow)
         return follow(c, (const char *)path.data);
     if (c->o.all)
-        return every_page(c, (const char *)path.data);
+        return print_all(c, (const char *)path.data);
     if (c->o.json)
         return hm_get_print(c, (const char *)path.data);
     if ((code = hm_get(c, (const char *)path.data, &answer)))

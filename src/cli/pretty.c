@@ -54,6 +54,35 @@ void hm_json_pretty(struct hm_slice in, struct hm_buf *out)
     hm_buf_put_u8(out, '\n');
 }
 
+/* The value that begins at i: up to the comma or bracket that ends it. */
+static size_t value_length(struct hm_slice in, size_t i)
+{
+    int depth = 0;
+    size_t n, at = i;
+
+    for (; at < in.len; at += n) {
+        uint8_t c = in.p[at];
+        n = c == '"' ? string_length(in.p + at, in.len - at) : 1;
+        if (depth == 0 && (c == ',' || c == ']' || c == '}'))
+            break;
+        depth += c == '{' || c == '[' ? 1 : c == '}' || c == ']' ? -1 : 0;
+    }
+    return at - i;
+}
+
+void hm_json_items(struct hm_slice in, struct hm_buf *out)
+{
+    static const char key[] = "\"items\":[";
+    const uint8_t *begin = in.len ? memmem(in.p, in.len, key, sizeof key - 1) : NULL;
+    size_t i = begin ? (size_t)(begin - in.p) + sizeof key - 1 : in.len, n;
+
+    for (; i < in.len && in.p[i] != ']'; i += n + (i + n < in.len && in.p[i + n] == ',')) {
+        n = value_length(in, i);
+        hm_show_json_string(hm_slice(in.p + i, n), out);
+        hm_buf_put_u8(out, '\n');
+    }
+}
+
 const cJSON *hm_jo(const cJSON *o, const char *name)
 {
     return cJSON_GetObjectItemCaseSensitive(o, name);

@@ -92,6 +92,22 @@ static void test_json_keeps_its_values(void **state)
     assert_int_equal(b.error, 0);
 }
 
+static void test_items_are_lines_with_their_values(void **state)
+{
+    hm_auto(hm_buf_done) struct hm_buf b = HM_BUF(4096);
+
+    (void)state;
+    hm_json_items(hm_slice_str("{\"items\":[{\"n\":18446744073709551615,\"s\":\"],{\\\"\"},{\"a\":["
+                               "1,{}]},7],\"next\":null}"),
+                  &b);
+    hm_json_items(hm_slice_str("{\"items\":[]}"), &b);
+    hm_json_items(hm_slice_str("{\"items\":[{\"cut"), &b);
+    hm_buf_put_u8(&b, 0);
+    assert_string_equal(
+        (const char *)b.data,
+        "{\"n\":18446744073709551615,\"s\":\"],{\\\"\"}\n{\"a\":[1,{}]}\n7\n{\"cut\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +116,7 @@ int main(void)
         cmocka_unit_test(test_columns_line_up_and_the_last_is_cut),
         cmocka_unit_test(test_times_are_local),
         cmocka_unit_test(test_json_keeps_its_values),
+        cmocka_unit_test(test_items_are_lines_with_their_values),
     };
 
     setlocale(LC_CTYPE, "C.UTF-8");

@@ -122,6 +122,10 @@ for c in overview endpoints alerts orders rules audit events 'alert a2' 'tree a2
         bad=1
     fi
 done
+printf 'event one more\nevent and "another" {[,\n' >&"$to"
+sleep 0.5
+"$hinomi" events --all --json >"$work/all"
+perl -MJSON::PP -ne 'decode_json($_); $n++; END { exit($n == 3 ? 0 : 1) }' "$work/all" || { echo "events --all --json: not three lines of JSON"; cat "$work/all"; bad=1; }
 "$hinomi" events --follow --q needle >"$work/follow" 2>&1 &
 follow=$!
 sleep 1

@@ -127,7 +127,7 @@ static bool parse(struct hm_call *c, struct hm_arg *a, struct hm_hunt_query *q)
         [Q] = {"q", HM_ARG_TEXT, false, 0, 256},
         [FROM] = {"from", HM_ARG_TIME, false, 0, 0},
         [TO] = {"to", HM_ARG_TIME, false, 0, 0},
-        [LIMIT] = {"limit", HM_ARG_UINT, false, 1, 1000},
+        [LIMIT] = {"limit", HM_ARG_UINT, false, 1, HM_HUNT_LIMIT_MAX},
         [BEFORE] = {"before", HM_ARG_TEXT, false, 0, 128},
     };
     static const struct hm_text unknown = {"unknown", "そのような値はありません"},
