@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -251,15 +252,24 @@ static int listen_any(struct world *w)
     return 0;
 }
 
-int world_make(struct world *w)
+static int mount_small(const char *dir, int mib)
+{
+    char size[64];
+    snprintf(size, sizeof size, "size=%dm,mode=0711", mib);
+    return mount("tmpfs", dir, "tmpfs", 0, size);
+}
+
+int world_make(struct world *w, int tmpfs_mib)
 {
     struct hm_error err = {0};
     char path[256];
 
     memset(w, 0, sizeof *w);
     snprintf(w->dir, sizeof w->dir, "/tmp/hinomi-gw-XXXXXX");
-    if (!mkdtemp(w->dir) || chmod(w->dir, 0711) < 0)
+    if (!mkdtemp(w->dir) || chmod(w->dir, 0711) < 0 ||
+        (tmpfs_mib && mount_small(w->dir, tmpfs_mib) < 0))
         return -1;
+    w->mounted = tmpfs_mib > 0;
     snprintf(w->state, sizeof w->state, "%s/server", w->dir);
     snprintf(w->log, sizeof w->log, "%s/gateway.log", w->dir);
     hm_config_defaults(&w->config);
@@ -288,6 +298,8 @@ void world_end(struct world *w)
     close(w->listener);
     EVP_PKEY_free(w->ca_key);
     X509_free(w->ca);
+    if (w->mounted && umount2(w->dir, MNT_DETACH) < 0)
+        perror(w->dir);
     snprintf(cmd, sizeof cmd, "rm -rf '%s'", w->dir);
     if (system(cmd))
         fprintf(stderr, "%s is left\n", w->dir);

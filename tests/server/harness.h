@@ -23,6 +23,7 @@ struct core {
 
 struct world {
     char dir[64], state[128];
+    bool mounted;
     struct hm_server_config config;
     int listener, port;
     pid_t gateway;
@@ -32,7 +33,9 @@ struct world {
     EVP_PKEY *ca_key;
     X509 *ca;
 };
-int world_make(struct world *w);
+/* tmpfs_mib: 0, or the size of a file system of its own (the caller has a private mount namespace).
+ */
+int world_make(struct world *w, int tmpfs_mib);
 void world_end(struct world *w);
 int gateway_start(struct world *w);
 void gateway_stop(struct world *w, bool kill_it); /* kill_it: SIGKILL, else clean */

@@ -18,7 +18,10 @@
 #include <stdio.h>
 #include <sys/socket.h>
 #include <netinet/in.h>
+#include <sched.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <cmocka.h>
 
 static struct world world;
@@ -510,6 +513,51 @@ static void slow_peers_are_cut(void **state)
     bystander_is_undisturbed();
 }
 
+/* ---- a full disk ---- */
+
+static void fill_disk(const char *path)
+{
+    static uint8_t block[65536];
+    struct statvfs v;
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+    assert_true(fd >= 0);
+    do
+        assert_true(write(fd, block, sizeof block) > 0);
+    while (statvfs(path, &v) == 0 && v.f_bavail * 100 > v.f_blocks * 4);
+    close(fd);
+}
+
+static void a_full_disk_stops_acks_and_nothing_else(void **state)
+{
+    struct client c;
+    struct hm_msg_welcome w;
+    struct hm_slice p;
+    char path[256];
+    struct timeval short_limit = {0, 500000}, limit = {5, 0};
+    struct hm_buf batch = HM_BUF(1 << 20);
+    struct hm_batch_writer *bw = writer_new(good.id, 120, HM_LANE_BULK);
+
+    (void)state;
+    open_session(&good, 120, &c, &w);
+    snprintf(path, sizeof path, "%s/filler", world.dir);
+    fill_disk(path);
+    usleep(1500000); /* the reserve is looked at each second */
+    batch_make(bw, 10, &batch);
+    send_batch(&c, &batch);
+    setsockopt(c.fd, SOL_SOCKET, SO_RCVTIMEO, &short_limit, sizeof short_limit);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(client_recv(&c, &p), -1); /* no ack, and not closed */
+    bystander_is_undisturbed();
+    unlink(path);
+    setsockopt(c.fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    assert_int_equal(wait_ack(&c, HM_LANE_BULK), 1); /* the same batch, without being sent again */
+    assert_true(log_count(&world, "full: acks stop") >= 1);
+    client_close(&c);
+    hm_batch_writer_free(bw);
+    hm_buf_done(&batch);
+}
+
 /* ---- core's absence ---- */
 
 static void who_waits_for_core_is_asked_for_again(void **state)
@@ -657,7 +705,7 @@ static int set_up(void **state)
 
     (void)state;
     signal(SIGPIPE, SIG_IGN);
-    if (world_make(&world) || hm_pki_ca_new(key, "Hinomi CA", &ca)) /* same name, another key */
+    if (world_make(&world, 64) || hm_pki_ca_new(key, "Hinomi CA", &ca)) /* same name, another key */
         return -1;
     identity_make(world.ca_key, world.ca, 0x11, &good);
     identity_make(world.ca_key, world.ca, 0x22, &other);
@@ -686,6 +734,11 @@ int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "-p") == 0)
         return hm_gateway_main(argc, argv);
+    /* A file system of our own to fill, seen by nobody else. */
+    if (unshare(CLONE_NEWNS) < 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0) {
+        perror("private mount namespace");
+        return 1;
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_batch_is_acked_once_it_is_in_the_journal),
         cmocka_unit_test(a_contradicting_batch_is_a_fork),
@@ -705,6 +758,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(broken_records_are_refused),
         cmocka_unit_test(batches_that_are_not_what_they_say_are_refused),
         cmocka_unit_test(slow_peers_are_cut),
+        cmocka_unit_test(a_full_disk_stops_acks_and_nothing_else),
         cmocka_unit_test(who_waits_for_core_is_asked_for_again),
         cmocka_unit_test(enrolment_writes_an_identity_and_says_what_is_wrong),
         cmocka_unit_test(a_second_copy_is_refused),

@@ -217,7 +217,7 @@ static void every_event_is_stored_once_whoever_is_killed(void **state)
     struct seen s = {.count = calloc(1, EVENTS + 1)};
 
     (void)state;
-    assert_int_equal(world_make(&w), 0);
+    assert_int_equal(world_make(&w, 0), 0);
     identity_make(w.ca_key, w.ca, 0x44, &a.id);
     write_pem(w.dir, &a.id);
     journal_make(&a);
@@ -306,7 +306,7 @@ static void an_older_state_becomes_a_new_epoch(void **state)
     struct seen s = {.count = calloc(1, EVENTS + 1)};
 
     (void)state;
-    assert_int_equal(world_make(&w), 0);
+    assert_int_equal(world_make(&w, 0), 0);
     identity_make(w.ca_key, w.ca, 0x55, &a.id);
     write_pem(w.dir, &a.id);
     journal_make(&a);
