@@ -45,11 +45,13 @@ int hm_isolate_allow_parse(const char *address, uint16_t port, uint8_t proto,
     return 0;
 }
 
-/* Process 1's namespace need not be readable (it may have capabilities we lack), and it says nothing
- * in a pid namespace. But only the first namespace has the settings of the whole machine. */
+/* Process 1's namespace need not be readable (it may have capabilities we lack), and it says
+ * nothing in a pid namespace. But only the first namespace has the settings of the whole machine.
+ */
 static bool in_first_namespace(void)
 {
-    return access("/proc/sys/net/core", X_OK) < 0 || access("/proc/sys/net/core/netdev_budget", F_OK) == 0;
+    return access("/proc/sys/net/core", X_OK) < 0 ||
+           access("/proc/sys/net/core/netdev_budget", F_OK) == 0;
 }
 
 static int load(struct hm_isolation *i, const struct hm_isolation_options *o, struct hm_error *err)

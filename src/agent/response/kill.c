@@ -133,21 +133,21 @@ static void wait_dead(struct hunt *h)
     }
 }
 
-static void report(const struct hunt *h, bool dead, struct hm_buf *out)
+static size_t report(const struct hunt *h, bool dead, struct hm_buf *out)
 {
-    bool first = true;
+    size_t n = 0;
     for (size_t i = 0; i < h->n; i++) {
-        if (h->v[i].dead != dead)
+        if (h->v[i].dead != dead || n++ >= HM_KILL_NAMED_MAX)
             continue;
-        hm_buf_printf(out, "%s{\"pid\":%d,\"key\":\"%016llx\",\"image\":\"", first ? "" : ",",
+        hm_buf_printf(out, "%s{\"pid\":%d,\"key\":\"%016llx\",\"image\":\"", n == 1 ? "" : ",",
                       (int)h->who[i].pid, (unsigned long long)h->who[i].key);
         hm_json_escape(hm_slice_str(h->v[i].image), out);
         hm_buf_puts(out, "\"}");
-        first = false;
     }
     if (!dead && h->spared.len)
-        hm_buf_printf(out, "%s%.*s", first ? "" : ",", (int)h->spared.len,
+        hm_buf_printf(out, "%s%.*s", n ? "," : "", (int)h->spared.len,
                       (const char *)h->spared.data);
+    return n;
 }
 
 static int run(struct hunt *h, struct hm_buf *detail, size_t *ret_survived, struct hm_error *err)
@@ -173,20 +173,23 @@ static int run(struct hunt *h, struct hm_buf *detail, size_t *ret_survived, stru
         signal_victim(&h->v[i], SIGKILL);
     wait_dead(h);
     hm_buf_puts(detail, "{\"killed\":[");
-    report(h, true, detail);
+    size_t killed = report(h, true, detail);
     hm_buf_puts(detail, "],\"survived\":[");
-    report(h, false, detail);
-    hm_buf_puts(detail, "]}");
-    *ret_survived = 0;
-    for (size_t i = 0; i < h->n; i++)
-        *ret_survived += !h->v[i].dead;
-    return detail->error;
+    *ret_survived = report(h, false, detail);
+    hm_buf_puts(detail, "]");
+    if (killed > HM_KILL_NAMED_MAX || *ret_survived > HM_KILL_NAMED_MAX)
+        hm_buf_printf(detail, ",\"killed_count\":%zu,\"survived_count\":%zu", killed,
+                      *ret_survived);
+    hm_buf_puts(detail, "}");
+    return detail->error
+               ? hm_fail(err, detail->error, "%zu were killed, but not all can be named", killed)
+               : 0;
 }
 
 int hm_kill(const struct hm_kill_options *o, struct hm_buf *detail, size_t *ret_survived,
             struct hm_error *err)
 {
-    struct hunt h = {.o = o, .spared = HM_BUF(64 * 1024)};
+    struct hunt h = {.o = o, .spared = HM_BUF(16 * 1024)};
     h.who = calloc(HM_KILL_MAX, sizeof *h.who);
     h.v = calloc(HM_KILL_MAX, sizeof *h.v);
     int r = h.who && h.v ? run(&h, detail, ret_survived, err)

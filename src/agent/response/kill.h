@@ -23,9 +23,10 @@ struct hm_kill_options {
     void (*describe)(void *ctx, struct hm_kill_target *victims, size_t n);
     void *ctx;
 };
-/* Appends {"killed":[…],"survived":[…]} to detail. A target that is gone already is no error.
- * Errors: -ESRCH nothing was there to kill; -EPERM the named one is on the never-list or outside
- * of the scope; -ENOMEM. *ret_survived counts those that did not die. */
+/* Appends {"killed":[…],"survived":[…]} to detail; past HM_KILL_NAMED_MAX also the counts. A target
+ * that is gone already is no error. Errors: -ESRCH nothing was there to kill; -EPERM the named one
+ * is on the never-list or outside of the scope; -ENOMEM. *ret_survived counts those that did not
+ * die. */
 int hm_kill(const struct hm_kill_options *o, struct hm_buf *detail, size_t *ret_survived,
             struct hm_error *err) HM_CHECK;
 /* Start time in clock ticks as /proc tells it, parent, and whether it is a kernel thread.

@@ -3,6 +3,8 @@
 
 /* Processes ended by one order. A fork bomb's tree is killed in several orders. */
 #define HM_KILL_MAX 4096
+/* Of those, named in the report; the rest is a number. 256 of the longest paths fit one message. */
+#define HM_KILL_NAMED_MAX 256
 /* Looks at /proc for children that came while their parents were being stopped. A stopped process
  * forks no more, so each look finds fewer; what still grows after so many is reported. */
 #define HM_KILL_PASSES 32

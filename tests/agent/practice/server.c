@@ -202,6 +202,10 @@ static int see(void *ctx, const struct hm_event *e, struct hm_slice canonical)
     n->pid = hm_event_u64(e, HM_F_PROCESS_PID);
     n->from_socket = hm_event_has(e, HM_F_PROCESS_STDIN) &&
                      hm_event_u64(e, HM_F_PROCESS_STDIN) == HM_STDIO_SOCKET;
+    struct hm_slice sha = hm_event_str(e, HM_F_PROCESS_SHA256);
+    n->has_sha256 = sha.len == sizeof n->sha256;
+    if (n->has_sha256)
+        memcpy(n->sha256, sha.p, sha.len);
     copy(n->image, sizeof n->image, hm_event_str(e, HM_F_PROCESS_IMAGE));
     copy(n->path, sizeof n->path, hm_event_str(e, HM_F_FILE_PATH));
     copy(n->rule, sizeof n->rule, hm_event_str(e, HM_F_RULE_TITLE));

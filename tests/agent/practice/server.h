@@ -10,6 +10,8 @@
 struct seen { /* what the test looks at in an event */
     uint64_t class, action, state, kind, counter, key, parent_key, pid;
     bool from_socket, has_id;
+    uint8_t sha256[32];
+    bool has_sha256;
     char image[256], path[256], detail[8192], rule[128];
 };
 #define SEEN_MAX 20000

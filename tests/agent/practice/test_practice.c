@@ -2,6 +2,7 @@
  * restarts; and that nothing of it is left afterwards, however it ends. */
 #include "server.h"
 #include "base/clock.h"
+#include "base/crypto.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -104,6 +105,34 @@ static bool is_shell(const struct seen *e, const void *arg)
 static bool is_file(const struct seen *e, const void *arg)
 {
     return e->class == HM_CLASS_FILE && strcmp(e->path, arg) == 0;
+}
+struct hashed {
+    const char *image;
+    uint8_t sha256[32];
+};
+static bool is_hashed(const struct seen *e, const void *arg)
+{
+    const struct hashed *h = arg;
+    return e->class == HM_CLASS_PROCESS && e->has_sha256 && strcmp(e->image, h->image) == 0 &&
+           memcmp(e->sha256, h->sha256, 32) == 0;
+}
+
+/* The payload is a copy of sleep: its hash, made by inspect, must be that file's. */
+static struct hashed payload_hash(void)
+{
+    static uint8_t bytes[1 << 20];
+    struct hashed h = {.image = "/tmp/.cache-update"};
+    FILE *f = fopen("/bin/sleep", "r");
+    size_t n = fread(bytes, 1, sizeof bytes, f);
+    fclose(f);
+    hm_sha256(hm_slice(bytes, n), h.sha256);
+    return h;
+}
+static bool is_slow_restart(const struct seen *e, const void *arg)
+{
+    (void)arg;
+    return e->class == HM_CLASS_AGENT && e->action == HM_ACTION_AGENT_RESTART &&
+           strstr(e->detail, "again in 30000 ms");
 }
 static bool is_alert(const struct seen *e, const void *arg)
 {
@@ -240,6 +269,8 @@ static uint64_t drill(struct practice *p)
     const struct seen *shell = wait_event(p, from, is_shell, NULL, 15, "shell on a socket");
     uint64_t key = shell->key;
     wait_event(p, from, is_exec, "/tmp/.cache-update", 15, "payload");
+    struct hashed h = payload_hash();
+    wait_event(p, from, is_hashed, &h, 15, "hash of the payload");
     wait_event(p, from, is_file, "/home/practice/.aws/credentials", 15, "read of the decoy");
     wait_event(p, from, is_alert, NULL, 15, "alert");
     return key;
@@ -355,6 +386,12 @@ static void children_come_back(struct practice *p)
         wait_event(p, from, is_agent, &restart, 20, "restart");
     }
     kill_tree(p, drill(p));
+    for (int i = 0; i < 2; i++) { /* inspect's second and third crash: the brake */
+        size_t from = p->s.seen_count;
+        server_pump(&p->s, 1500);
+        kill(process_of(p, "inspect"), SIGKILL);
+        wait_event(p, from, i ? is_slow_restart : is_agent, &restart, 20, "restart with a brake");
+    }
 }
 
 static bool is_restored(const struct seen *e, const void *arg)
