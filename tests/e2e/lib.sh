@@ -3,7 +3,7 @@
 . "$(dirname "${BASH_SOURCE[0]}")/../../tools/lib.sh"
 cd "$top" || exit 1
 bin=$top/build
-work=$(mktemp -d /tmp/hinomi-e2e.XXXXXX)
+work=$(mktemp -d "${TMPDIR:-/tmp}/hinomi-whole.XXXXXX")
 chmod 711 "$work"
 export HINOMI_STATE=$work/state
 mkdir -p "$HINOMI_STATE" && chmod 711 "$HINOMI_STATE"
