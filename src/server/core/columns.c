@@ -99,7 +99,7 @@ void hm_columns_event(const struct hm_duck *d, duckdb_data_chunk chunk, uint64_t
 {
     hm_buf_clear(text);
     /* Reserve once, so that slices handed out do not move. */
-    (void)hm_buf_extend(text, 2 * HM_EVENT_MAX_BYTES);
+    (void)hm_buf_extend(text, (size_t)2 * HM_EVENT_MAX_BYTES);
     text->len = 0;
     hm_event_clear(ret_e);
     for (int c = 0; c < HM_COLUMN_COUNT; c++) {

@@ -9,7 +9,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#define SQL_MAX (64 * 1024)
+#define SQL_MAX 65536
 
 struct group {
     struct hm_segment s[HM_COMPACT_FILES];

@@ -25,7 +25,7 @@ static int each_event(void *ctx, const struct hm_event *e, struct hm_slice canon
 static int open_item(struct hm_core *k, uint64_t number, struct hm_slice data,
                      struct hm_soc_item *it, struct hm_slice *ret_batch)
 {
-    struct hm_gateway_record rec;
+    struct hm_gateway_record rec = {0};
     *it = (struct hm_soc_item){.k = k, .record = number};
     int r = hm_record_parse(data, &rec);
     if (!r)
@@ -99,7 +99,7 @@ static int next_of(struct hm_log_reader *reader, uint64_t limit, uint64_t *next,
 
 static int alerts_some(struct hm_core *k)
 {
-    struct hm_slice data;
+    struct hm_slice data = {0};
     uint64_t number;
     int r = 1;
     for (int n = 0; r == 1 && n < ALERTS_AT_ONCE; n++) {
@@ -190,7 +190,7 @@ static int context_record(struct hm_core *k, uint64_t number, struct hm_slice da
 static int context_some(struct hm_core *k, struct hm_map *counters)
 {
     uint64_t until = hm_clock_mono_ns() + HM_CORE_SLICE_MS * 1000000ull, number;
-    struct hm_slice data;
+    struct hm_slice data = {0};
     int r = 1;
     while (r == 1 && hm_clock_mono_ns() < until && hm_map_count(counters) < COUNTERS_MAX - 1) {
         r = next_of(k->context_reader, k->durable, &k->context_next, CONTEXT, &data, &number);
@@ -231,7 +231,7 @@ static int collect_back(struct hm_core *k, const struct hm_soc_item *alert, uint
                         uint64_t numbers[HM_TREE_BACK_OWN], size_t *ret_n)
 {
     struct hm_soc_item it;
-    struct hm_slice data, batch;
+    struct hm_slice data = {0}, batch = {0};
     uint64_t number;
     size_t n = 0;
     int r = hm_log_reader_seek(k->back_reader, from);
@@ -255,8 +255,8 @@ static int collect_back(struct hm_core *k, const struct hm_soc_item *alert, uint
 static int open_back(struct hm_core *k, const uint8_t *alert, uint64_t number)
 {
     struct hm_soc_item it;
-    struct hm_slice data, batch;
-    uint64_t got;
+    struct hm_slice data = {0}, batch = {0};
+    uint64_t got = 0;
     hm_auto(hm_buf_done) struct hm_buf raw = HM_BUF(HM_CORE_RAW_BYTES);
     int r = hm_log_reader_seek(k->back_reader, number);
     if (!r)

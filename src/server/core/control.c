@@ -56,7 +56,8 @@ static int open_db(const char *path, int flags, struct hm_control **ret_c, struc
     if (code == SQLITE_OK)
         code = pragmas(c->db);
     if (code != SQLITE_OK) {
-        int r = hm_fail(err, hm_sql_errno(code), "%s: %s", path, sqlite3_errmsg(c->db));
+        int e = hm_sql_errno(code), r = e ? e : -EIO;
+        hm_fail(err, r, "%s: %s", path, sqlite3_errmsg(c->db));
         hm_control_close(c);
         return r;
     }

@@ -58,7 +58,8 @@ int hm_duck_load(const struct hm_duck **ret_d, struct hm_error *err)
     pthread_mutex_lock(&lock);
     if (!loaded) {
         r = find_library(path, sizeof path);
-        void *lib = r ? NULL : dlopen(path, RTLD_NOW | RTLD_LOCAL);
+        /* Lazily: binding all of it at once costs a hunt 50 ms. */
+        void *lib = r ? NULL : dlopen(path, RTLD_LAZY | RTLD_LOCAL);
         if (r)
             hm_fail(err, r,
                     "libduckdb.so is neither in third_party/duckdb (run tools/get-duckdb) "

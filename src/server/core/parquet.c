@@ -234,15 +234,23 @@ static int record_all(struct hm_parquet *s, const struct hm_segment *segs)
     return hm_control_end(s->c, r);
 }
 
+static int write_and_record(struct hm_parquet *s, struct hm_segment *segs, struct hm_error *err)
+{
+    int r = write_all(s, segs, err);
+    if (r)
+        return r;
+    r = record_all(s, segs);
+    return r ? hm_fail(err, r, "control database: %s", strerror(-r)) : 0;
+}
+
 static int flush_now(struct hm_parquet *s, struct hm_error *err)
 {
-    hm_autofree struct hm_segment *segs = calloc((size_t)s->tenant_count + 1, sizeof *segs);
+    struct hm_segment *segs = calloc((size_t)s->tenant_count + 1, sizeof *segs);
     uint64_t begun = hm_clock_mono_ns();
     if (!segs)
         return -ENOMEM;
-    int r = write_all(s, segs, err);
-    if (!r && (r = record_all(s, segs)))
-        hm_fail(err, r, "control database: %s", strerror(-r));
+    int r = write_and_record(s, segs, err);
+    free(segs);
     if (r)
         return r;
     hm_debug("store: %" PRIu64 " events of %d tenants, records below %" PRIu64 ", %" PRIu64 " ms",

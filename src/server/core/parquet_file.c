@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define READ_BYTES (256 * 1024)
+#define READ_BYTES 65536
 
 static int sync_folder(int dir_fd, const char *path)
 {
@@ -36,13 +36,13 @@ static int make_folders(int dir_fd, const char *tenant, const char *file)
 
 static int digest_fd(int fd, uint8_t ret_sha256[32], uint64_t *ret_bytes)
 {
-    hm_autofree uint8_t *buf = malloc(READ_BYTES);
-    struct hm_sha256 *h = buf ? hm_sha256_new() : NULL;
+    uint8_t buf[READ_BYTES];
+    struct hm_sha256 *h = hm_sha256_new();
     uint64_t bytes = 0;
-    ssize_t n = -1;
+    ssize_t n;
     if (!h)
         return -ENOMEM;
-    while ((n = read(fd, buf, READ_BYTES)) > 0) {
+    while ((n = read(fd, buf, sizeof buf)) > 0) {
         hm_sha256_add(h, hm_slice(buf, (size_t)n));
         bytes += (uint64_t)n;
     }

@@ -6,7 +6,7 @@
 #include <errno.h>
 
 #define RAW_MAX  (1u << 20)
-#define TEXT_MAX (4 * HM_EVENT_MAX_BYTES)
+#define TEXT_MAX ((size_t)4 * HM_EVENT_MAX_BYTES)
 
 /* ---- the table function's state ---- */
 struct scan { /* one execution */

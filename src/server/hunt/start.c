@@ -5,6 +5,7 @@
 #include "server/core/limits.h"
 #include "server/core/record.h"
 #include "server/hunt/spec.h"
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -15,14 +16,26 @@
 
 extern char **environ;
 
+/* 1 to 16 hex digits and then `end`; *p moves behind it. */
+static bool take_hex(const char **p, char end, uint64_t *ret)
+{
+    uint64_t v = 0;
+    int n = 0;
+    for (; isxdigit((unsigned char)**p) && n < 16; n++, ++*p)
+        v = v << 4 | (uint64_t)(**p <= '9' ? **p - '0' : (**p | 0x20) - 'a' + 10);
+    if (n == 0 || **p != end)
+        return false;
+    *p += end != 0;
+    *ret = v;
+    return true;
+}
+
 static int parse_page(const char *before, struct hm_msg_hunt_spec *m)
 {
-    int used = 0;
     if (!before || !before[0])
         return 0;
-    if (sscanf(before, "%16" SCNx64 "-%16" SCNx64 "-%16" SCNx64 "%n", &m->page_time, &m->page_epoch,
-               &m->page_seq, &used) != 3 ||
-        before[used])
+    if (!take_hex(&before, '-', &m->page_time) || !take_hex(&before, '-', &m->page_epoch) ||
+        !take_hex(&before, 0, &m->page_seq))
         return -EINVAL;
     m->paged = 1;
     return 0;
@@ -168,7 +181,7 @@ static int run(const struct hm_hunt_paths *paths, const struct hm_msg_hunt_spec 
 int hm_hunt_start(struct hm_control *c, const struct hm_hunt_paths *paths,
                   const struct hm_hunt_query *q, pid_t *ret_pid, int *ret_fd, struct hm_error *err)
 {
-    struct hm_msg_hunt_spec m;
+    struct hm_msg_hunt_spec m = {0};
     struct files f = {.list = HM_BUF(HM_HUNT_SPEC_BYTES)};
     int r = check(q, &m, err);
     if (!r && (r = snapshot(c, &m, &f)))
