@@ -68,7 +68,8 @@ static bool quiet(struct hm_alerts *a, const struct hm_rule *r, uint64_t tree, u
     uint64_t *at = hm_map_put(a->quiet, key, &inserted);
     if (!at)
         return false; /* rather an alert twice than none */
-    if (!inserted && now_ns - *at < HM_ALERT_QUIET_NS)
+    /* Rings and queues may tell an older event after a younger one: that is no new minute. */
+    if (!inserted && (now_ns < *at || now_ns - *at < HM_ALERT_QUIET_NS))
         return true;
     *at = now_ns;
     return false;

@@ -9,7 +9,8 @@
 #include <sys/timerfd.h>
 
 /* Records of one round: about 10 ms of work, so that a flood delays no order and no heart beat. */
-#define ROUND_RECORDS 4096
+#define ROUND_RECORDS     4096
+#define FILES_WAIT_ROUNDS 8
 /* More than a full ring of the smallest records holds. */
 #define LAST_ROUNDS 32
 #define FAN_READS   8
@@ -152,9 +153,12 @@ static int one_round(struct hm_engine *g)
     int n = drain_rings(g);
     if (n < 0)
         return n;
-    /* With a backlog the pids of file events may not be known yet: they can wait in their queue. */
-    if (n < ROUND_RECORDS)
+    /* With a backlog the pids of file events may not be known yet: they can wait in their queue,
+     * but not so long that it overflows. */
+    if (n < ROUND_RECORDS || ++g->files_waited == FILES_WAIT_ROUNDS) {
+        g->files_waited = 0;
         drain_files(g);
+    }
     int r = peers(g);
     if (r < 0)
         return r;

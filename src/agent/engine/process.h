@@ -38,8 +38,8 @@ struct hm_engine {
     struct hm_journal *journal;
     struct hm_ledger ledger;
     struct hm_core *core;
-    bool stop;
-    uint64_t unsent;                                      /* messages that had no room */
+    unsigned files_waited; /* rounds with a backlog in which fanotify was not read */
+    uint64_t unsent;       /* messages that had no room */
     _Alignas(8) uint8_t record[HM_SENSOR_RECORD_MAX + 1]; /* the one that just left its ring */
 };
 

@@ -128,6 +128,8 @@ static void same_rule_and_tree_is_quiet_for_a_minute(void **state)
     bad(r, 24, 64 * SECOND);
     assert_int_equal(hm_core_counts(r->core).alerts.raised, 1);
     assert_int_equal(hm_core_counts(r->core).alerts.repeated, 2);
+    bad(r, 26, 4 * SECOND); /* told late: older than the alert */
+    assert_int_equal(hm_core_counts(r->core).alerts.repeated, 3);
     bad(r, 25, 66 * SECOND);
     assert_int_equal(hm_core_counts(r->core).alerts.raised, 2);
     /* another tree is another matter, at once */
@@ -140,7 +142,7 @@ static void same_rule_and_tree_is_quiet_for_a_minute(void **state)
                                    .args = "y"});
     assert_int_equal(hm_core_counts(r->core).alerts.raised, 3);
     rig_read(r);
-    assert_int_equal(rig_count(r, HM_ACTION_PROCESS_EXEC), 7); /* nothing is hidden */
+    assert_int_equal(rig_count(r, HM_ACTION_PROCESS_EXEC), 8); /* nothing is hidden */
     const struct hm_event *a = rig_find(r, HM_ACTION_FINDING_ALERT, 0),
                           *b = rig_find(r, HM_ACTION_FINDING_ALERT, 1);
     assert_false(hm_slice_eq(rig_text(a, HM_F_ALERT_ID), rig_text(b, HM_F_ALERT_ID)));
