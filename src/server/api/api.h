@@ -32,7 +32,8 @@ void hm_listener_done(void *ctx, struct hm_call *c, void *tag);
 void hm_reply_headers(struct evhttp_request *req); /* the security headers of every answer */
 void hm_reply_problem(struct evhttp_request *req, enum hm_problem_id id, enum hm_lang lang);
 void hm_reply_call(struct evhttp_request *req, const struct hm_call *c);
-enum hm_lang hm_reply_language(const char *accept_language); /* NULL: English */
+/* NULL: English. ret_said (or NULL): whether the header names one of ours. */
+enum hm_lang hm_reply_language(const char *accept_language, bool *ret_said);
 
 /* ---- files.c: the console's files and the agent's package -------------------------------------*/
 /* Answers the request, whatever the path (decoded) is. */

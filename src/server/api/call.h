@@ -51,6 +51,7 @@ struct hm_call {
     const char *cookie, *bearer, *csrf, *origin, *host, *content_type, *last_event_id;
     const char *address; /* of the client */
     enum hm_lang lang;
+    bool lang_said; /* the client named Japanese or English itself */
     struct hm_slice body;
     const struct hm_route *route;
     uint8_t id[HM_ID_BYTES]; /* {id} of the path */

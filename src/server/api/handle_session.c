@@ -27,6 +27,16 @@ static int take_user(void *ctx, const struct hm_user_row *r)
     return 0;
 }
 
+/* The account's own; else what the browser asks for; else what the server was set to. */
+static const char *language_of(const struct hm_worker *w, const struct hm_call *c)
+{
+    if (c->who.language[0])
+        return c->who.language;
+    if (c->lang_said || !w->shared->language[0])
+        return c->lang == HM_LANG_JA ? "ja" : "en";
+    return w->shared->language;
+}
+
 static void write_session(struct hm_worker *w, struct hm_call *c)
 {
     static const struct {
@@ -41,11 +51,7 @@ static void write_session(struct hm_worker *w, struct hm_call *c)
     hm_jw_str(&j, "user", who->user);
     hm_jw_str(&j, "csrf", who->csrf);
     hm_jw_bool(&j, "must_change_password", who->must_change);
-    hm_jw_str(&j, "language",
-              who->language[0]        ? who->language
-              : *w->shared->language  ? w->shared->language
-              : c->lang == HM_LANG_JA ? "ja"
-                                      : "en");
+    hm_jw_str(&j, "language", language_of(w, c));
     hm_jw_str(&j, "role", who->role);
     hm_jw_arr(&j, "permissions");
     for (size_t i = 0; i < HM_ARRAY_LEN(names); i++)

@@ -105,7 +105,7 @@ static void copy_headers(struct hm_call *c, struct evhttp_request *req)
     char *address = NULL;
     ev_uint16_t port;
 
-    c->lang = hm_reply_language(evhttp_find_header(in, "Accept-Language"));
+    c->lang = hm_reply_language(evhttp_find_header(in, "Accept-Language"), &c->lang_said);
     c->cookie = find_cookie(c, evhttp_find_header(in, "Cookie"));
     c->bearer = find_bearer(c, evhttp_find_header(in, "Authorization"));
     c->csrf = hm_call_copy(c, evhttp_find_header(in, "X-CSRF-Token"));
@@ -180,7 +180,7 @@ static void refuse(struct evhttp_request *req, enum hm_problem_id id)
     const char *lang = evhttp_find_header(evhttp_request_get_input_headers(req), "Accept-Language");
 
     evhttp_add_header(evhttp_request_get_output_headers(req), "Connection", "close");
-    hm_reply_problem(req, id, hm_reply_language(lang));
+    hm_reply_problem(req, id, hm_reply_language(lang, NULL));
 }
 
 static void on_request(struct evhttp_request *req, void *arg)

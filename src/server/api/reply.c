@@ -84,7 +84,7 @@ void hm_reply_problem(struct evhttp_request *req, enum hm_problem_id id, enum hm
 }
 
 /* "ja-JP,ja;q=0.9,en;q=0.8": the better of the two we speak. */
-enum hm_lang hm_reply_language(const char *s)
+enum hm_lang hm_reply_language(const char *s, bool *ret_said)
 {
     double best_ja = 0, best_en = 0;
 
@@ -100,5 +100,7 @@ enum hm_lang hm_reply_language(const char *s)
         s += strcspn(s, ",");
         s += *s == ',';
     }
+    if (ret_said)
+        *ret_said = best_ja > 0 || best_en > 0;
     return best_ja > best_en ? HM_LANG_JA : HM_LANG_EN;
 }

@@ -13,8 +13,9 @@
 #include <stdio.h>
 #include <strings.h>
 
-#define REPLAY_RECORDS 50 /* for Last-Event-ID; older ones are counted, the console asks for them  \
-                           */
+#define REPLAY_RECORDS                                                                             \
+    50 /* for Last-Event-ID; older ones are counted, the console asks for them                     \
+        */
 
 struct client {
     struct hm_streams *all;

@@ -306,6 +306,21 @@ static void test_problems_speak_the_asked_language(void **state)
     reply_done(&r);
 }
 
+static void test_a_session_speaks_the_browsers_language(void **state)
+{
+    char line[700];
+    struct reply r;
+
+    (void)state;
+    snprintf(line, sizeof line, "%sAccept-Language: ja\r\n", with_cookie(NULL));
+    send_request((struct request){"GET", "/api/v1/session", line, NULL}, &r);
+    assert_non_null(strstr(r.body, "\"language\":\"ja\""));
+    reply_done(&r);
+    send_request((struct request){"GET", "/api/v1/session", with_cookie(NULL), NULL}, &r);
+    assert_non_null(strstr(r.body, "\"language\":\"en\"")); /* the server's setting */
+    reply_done(&r);
+}
+
 static void test_bad_values_are_named(void **state)
 {
     static const struct {
@@ -515,6 +530,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_every_change_by_cookie_needs_its_csrf_token),
         cmocka_unit_test(test_hostile_strings_are_valid_json_and_change_nothing),
         cmocka_unit_test(test_problems_speak_the_asked_language),
+        cmocka_unit_test(test_a_session_speaks_the_browsers_language),
         cmocka_unit_test(test_bad_values_are_named),
         cmocka_unit_test(test_alerts_are_paged_without_a_gap),
         cmocka_unit_test(test_an_order_is_written_and_core_is_poked),
