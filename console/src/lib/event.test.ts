@@ -14,7 +14,7 @@ const rows: [string, Record<string, unknown>, string][] = [
 
 describe('summary', () => {
   it.each(rows)('%s', (_n, e, expected) => {
-    expect(summary(e as EventJson)).toBe(expected);
+    expect(summary(e as EventJson, 'en')).toBe(expected);
   });
 });
 
@@ -37,4 +37,8 @@ it('knows what may be left out of a first reading', () => {
 it('tells a peer once', () => {
   const e = (ip: string) => ({ class: 'process', action: 'exec', 'process.stdio_ip': ip, 'process.stdio_port': 1 }) as EventJson;
   expect(newPeers([e(''), e('a'), e('a'), e('b')])).toEqual(['', 'a:1', '', 'b:1']);
+});
+it('titles a finding in the language of the reader, if there is one', () => {
+  const e = { class: 'finding', action: 'alert', 'rule.title': 'Shell', 'rule.title_ja': '\u30b7\u30a7\u30eb' } as EventJson;
+  expect([summary(e, 'en'), summary(e, 'ja'), summary({ class: 'finding', action: 'alert', 'rule.title': 'x' } as EventJson, 'ja')]).toEqual(['Shell', '\u30b7\u30a7\u30eb', 'x']);
 });

@@ -1,7 +1,7 @@
 /* An event read for people: one line of what it says, and its fields in plain order. Owns which
  * field says most for a kind of event; knows no page. */
 import type { EventJson } from '../api/types';
-import { fromNanos, parseTime } from './time';
+import { fromNanos, parseTime, type Lang } from './time';
 
 type Loose = Record<string, unknown>;
 
@@ -30,7 +30,7 @@ export function stdioPeer(e: EventJson): string {
 const octal = (mode: string) => (mode ? (Number(mode) & 0o7777).toString(8).padStart(4, '0') : '');
 
 /* The one line that stands for the event in a list. */
-export function summary(e: EventJson): string {
+export function summary(e: EventJson, lang: Lang): string {
   const f = (name: string) => text(e, name);
   switch (f('class')) {
     case 'process':
@@ -44,7 +44,7 @@ export function summary(e: EventJson): string {
     case 'dns':
       return [f('dns.query'), f('dns.answers')].filter(Boolean).join(' → ');
     case 'finding':
-      return f('rule.title');
+      return (lang === 'ja' && f('rule.title_ja')) || f('rule.title');
     case 'loss':
       return f('loss.count');
     case 'auth':

@@ -8,14 +8,14 @@ import { Code } from '../../ui/safe';
 import { EventDrawer } from '../events/details';
 
 function Item({ event, onOpen }: { event: EventJson; onOpen: () => void }) {
-  const { name } = useTexts();
+  const { name, lang } = useTexts();
   return (
     <li>
       <button type="button" className="tl-open" onClick={onOpen}>
         {name('action', `${text(event, 'class')}.${text(event, 'action')}`)}
       </button>
       <div className="cmd">
-        <Code text={summary(event)} />
+        <Code text={summary(event, lang)} />
       </div>
     </li>
   );

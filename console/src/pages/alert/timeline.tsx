@@ -12,7 +12,7 @@ const PAGE = 60;
 const icons: Record<string, IconName> = { process: 'process', file: 'file', network: 'network', dns: 'network', finding: 'alert', agent: 'shield', auth: 'user' };
 
 function Entry({ event, peer, deciding, onOpen }: { event: EventJson; peer: string; deciding: boolean; onOpen: () => void }) {
-  const { t, name } = useTexts();
+  const { t, name, lang } = useTexts();
   const cls = text(event, 'class');
   return (
     <li className="tl" data-class={cls} data-deciding={deciding}>
@@ -30,7 +30,7 @@ function Entry({ event, peer, deciding, onOpen }: { event: EventJson; peer: stri
           <Safe text={text(event, 'process.image')} /> {text(event, 'process.pid') && <span className="num">{t('alert.pid', { pid: text(event, 'process.pid') })}</span>}
         </span>
         <div className="cmd">
-          <Code text={summary(event)} />
+          <Code text={summary(event, lang)} />
         </div>
         {peer && (
           <div className="conn conn-stdio">

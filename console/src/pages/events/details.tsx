@@ -43,12 +43,12 @@ export function EventFields({ event }: { event: EventJson }) {
 }
 
 export function EventDrawer({ event, onClose }: { event: EventJson; onClose: () => void }) {
-  const { t, name } = useTexts();
+  const { t, name, lang } = useTexts();
   const process = text(event, 'process.key');
   return (
     <Dialog kind="drawer" title={name('action', `${text(event, 'class')}.${text(event, 'action')}`)} onClose={onClose}>
       <p className="codebox">
-        <Safe text={summary(event)} />
+        <Safe text={summary(event, lang)} />
       </p>
       {process && (
         <p>

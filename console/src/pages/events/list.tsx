@@ -16,7 +16,7 @@ function baseName(path: string): string {
 }
 
 function Line({ event }: { event: EventJson }) {
-  const { name } = useTexts();
+  const { name, lang } = useTexts();
   const cls = text(event, 'class');
   return (
     <>
@@ -33,7 +33,7 @@ function Line({ event }: { event: EventJson }) {
         <Safe text={baseName(text(event, 'process.image') || text(event, 'process.name'))} />
       </span>
       <span className="ev-what mono">
-        <Safe text={summary(event)} />
+        <Safe text={summary(event, lang)} />
       </span>
     </>
   );
