@@ -142,6 +142,8 @@ static void remember(struct found *f, const struct hm_event *e)
     struct hm_slice s = hm_event_str(e, file ? HM_F_FILE_PATH : HM_F_PROCESS_COMMAND_LINE);
     f->count++;
     f->boot_ns = hm_event_u64(e, HM_F_BOOT_NS);
+    if (s.len > f->longest)
+        f->longest = s.len;
     if (s.len < sizeof f->text)
         snprintf(f->text, sizeof f->text, "%.*s", (int)s.len, (const char *)s.p);
 }

@@ -33,6 +33,7 @@ struct found {
     uint64_t all, last_seq, gaps; /* of the whole lane: gaps in seq */
     uint64_t losses;              /* sum of loss.count of every loss event */
     uint64_t boot_ns;             /* of the last one */
+    uint64_t longest;             /* bytes of the longest such text */
     char text[256];               /* file path or command line of the last one */
 };
 struct found engine_journal(struct engine *g, const char *lane, uint64_t action);

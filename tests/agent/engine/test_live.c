@@ -147,6 +147,27 @@ static void a_shell_and_its_commands_are_recorded(void **state)
     engine_free(g);
 }
 
+/* It comes through a ring of its own, and still before the exit of its process. */
+static void long_arguments_are_recorded_whole(void **state)
+{
+    struct world *w = *state;
+    struct engine *g = begin(w);
+    pid_t pid = inside(w);
+    if (!pid) {
+        static char big[20001];
+        memset(big, 'x', sizeof big - 1);
+        execl("/bin/true", "true", big, NULL);
+        _exit(97);
+    }
+    reap(pid);
+    assert_int_equal(engine_finish(g), 0);
+    struct found f = engine_journal(g, "bulk", HM_ACTION_PROCESS_EXEC);
+    assert_int_equal(f.count, 1);
+    assert_int_equal(f.longest, strlen("true ") + 20000);
+    assert_int_equal(engine_journal(g, "bulk", HM_ACTION_PROCESS_EXIT).count, 1);
+    engine_free(g);
+}
+
 static int by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
@@ -248,6 +269,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_shell_and_its_commands_are_recorded),
+        cmocka_unit_test(long_arguments_are_recorded_whole),
         cmocka_unit_test(alert_is_durable_soon_after_the_exec),
         cmocka_unit_test(flood_is_complete_or_accounted_for),
         cmocka_unit_test(killed_engine_accounts_for_every_record),
