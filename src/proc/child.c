@@ -134,10 +134,13 @@ gid_t hm_role_group(const struct hm_role *role)
     return getgrgid(role->fallback_gid) ? (gid_t)-1 : role->fallback_gid;
 }
 
+/* The bounding set only matters for an exec that gains privileges, which no_new_privs rules out: a
+ * service unit that took CAP_SETPCAP from us has not weakened anything. */
 static int drop_capabilities(void)
 {
     for (int cap = 0; cap <= 63; cap++)
-        if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+        if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1 &&
+            prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EPERM)
             return -errno;
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* kernels without it have none */
     return 0;
