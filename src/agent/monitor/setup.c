@@ -30,8 +30,12 @@ static int make_folder(int dir, const char *name, mode_t mode, uid_t uid, gid_t 
     int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return -errno;
-    if (fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0) {
-        int r = -errno;
+    struct stat st;
+    int r = fchown(fd, uid, gid) < 0 || fchmod(fd, mode) < 0 || fstat(fd, &st) < 0 ? -errno : 0;
+    if (r == 0 &&
+        (st.st_mode & 07777) != mode) /* without CAP_FSETID the setgid bit is dropped silently */
+        r = -EPERM;
+    if (r < 0) {
         close(fd);
         return r;
     }
