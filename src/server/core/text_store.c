@@ -69,11 +69,13 @@ void hm_text_restore(struct hm_slice stored, struct hm_buf *out)
     for (size_t i = 0; i < stored.len; i++) {
         if (!is_escape(stored.p + i, stored.len - i))
             continue;
-        hm_buf_put(out, stored.p + from, i - from);
+        if (i > from)
+            hm_buf_put(out, stored.p + from, i - from);
         hm_buf_put_u8(
             out, (uint8_t)((stored.p[i + 2] == 0xbe ? 0x80 : 0xc0) | (stored.p[i + 3] & 0x3f)));
         i += 3;
         from = i + 1;
     }
-    hm_buf_put(out, stored.p + from, stored.len - from);
+    if (from < stored.len)
+        hm_buf_put(out, stored.p + from, stored.len - from);
 }
