@@ -19,12 +19,12 @@ export function Related({ alert }: { alert: AlertDetail }) {
         {items.map((a) => (
           <li key={a.id} className="row small">
             <SeverityBadge severity={a.severity} />
-            <Link className="grow" to={`/alerts/${a.id}`}>
-              <Safe text={lang === 'ja' ? a.title_ja || a.title : a.title} />
-            </Link>
             <span className="muted">
               <Moment value={a.event_time} style="millis" />
             </span>
+            <Link className="related-link" to={`/alerts/${a.id}`}>
+              <Safe text={lang === 'ja' ? a.title_ja || a.title : a.title} />
+            </Link>
           </li>
         ))}
       </ul>
