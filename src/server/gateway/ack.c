@@ -64,7 +64,7 @@ void hm_ack_begin(struct hm_gateway *g)
     }
 }
 
-static void send_welcome(struct hm_session *s)
+void hm_ack_welcome(struct hm_session *s)
 {
     uint64_t next[HM_LANE_COUNT];
 
@@ -82,7 +82,7 @@ static void send_welcome(struct hm_session *s)
 static void send_acks(struct hm_session *s)
 {
     if (s->welcome_in_sync && s->state == HM_SESSION_SYNC)
-        send_welcome(s);
+        hm_ack_welcome(s);
     s->welcome_in_sync = false;
     for (uint64_t lane = 0; lane < HM_LANE_COUNT; lane++) {
         struct hm_msg_ack m = {.epoch = s->epoch, .lane = lane, .next = s->lanes[lane].syncing};

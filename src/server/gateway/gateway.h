@@ -96,6 +96,7 @@ int hm_session_identify(struct hm_session *s); /* after the handshake; -EINVAL: 
 void hm_session_welcome(struct hm_session *s, const char *tenant, struct hm_slice time);
 /* ack.c */
 void hm_ack_later(struct hm_session *s);
+void hm_ack_welcome(struct hm_session *s); /* everything it names is on disk */
 void hm_ack_forget(struct hm_session *s);
 void hm_ack_begin(struct hm_gateway *g);
 void hm_ack_end(struct hm_gateway *g, uint64_t next);

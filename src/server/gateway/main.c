@@ -80,6 +80,7 @@ static void on_sweep(evutil_socket_t fd, short what, void *arg)
     (void)fd;
     (void)what;
     hm_session_sweep(g, hm_clock_mono_ns());
+    hm_ack_begin(g); /* a sync that could not begin (no descriptor) is not forgotten */
     if (!hm_store_check_full(g->store))
         resume_paused(g);
     if (g->handshake_count < HM_GATEWAY_HANDSHAKES_MAX)
