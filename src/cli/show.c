@@ -179,7 +179,7 @@ void hm_table_cellf(struct hm_table *t, const char *format, ...)
     va_list ap;
 
     va_start(ap, format);
-    vsnprintf(text, sizeof text, format, ap);
+    vsnprintf(text, sizeof text, format, ap); /* NOLINT(clang-analyzer-valist.Uninitialized) */
     va_end(ap);
     hm_table_cell(t, text);
 }

@@ -66,17 +66,17 @@ run_with() { # STATE DETAIL words…
     run state a1 FALSE_POSITIVE
     run events --class process
     run events --class nothing
-    run_with done '{"killed":[{"pid":4242,"key":"fedcba9876543211","image":"/bin/sh"},{"pid":4243,"key":"fedcba9876543212","image":"/tmp/.cache-update"}],"survived":[]}' kill a2
-    run_with done '{"killed":[{"pid":4242,"key":"fedcba9876543211","image":"/bin/sh"}],"survived":[{"pid":7,"key":"fedcba9876543213","image":"/bin/bash"}]}' kill a2
+    run_with 'done' '{"killed":[{"pid":4242,"key":"fedcba9876543211","image":"/bin/sh"},{"pid":4243,"key":"fedcba9876543212","image":"/tmp/.cache-update"}],"survived":[]}' kill a2
+    run_with 'done' '{"killed":[{"pid":4242,"key":"fedcba9876543211","image":"/bin/sh"}],"survived":[{"pid":7,"key":"fedcba9876543213","image":"/bin/bash"}]}' kill a2
     run_with refused '{"error":"the counter is not above the last one"}' kill --process fedcba9876543211 --endpoint practice
     run kill --process fedcba9876543211
     run kill 99
-    run_with done '{"isolated":true,"layers":["tcx"],"probes":[{"name":"server","expect":"open","result":"open"},{"name":"outside-v4","expect":"closed","result":"closed"}]}' isolate practice
+    run_with 'done' '{"isolated":true,"layers":["tcx"],"probes":[{"name":"server","expect":"open","result":"open"},{"name":"outside-v4","expect":"closed","result":"closed"}]}' isolate practice
     run_with failed '{"isolated":false,"layers":[],"probes":[{"name":"outside-v4","expect":"closed","result":"open"}]}' isolate 1111 --expires 600
     run isolate nobody
     run isolate practice --no-wait
     run release practice --wait 1
-    run_with done '{"drill":"reverse-shell","started":true}' drill run reverse-shell
+    run_with 'done' '{"drill":"reverse-shell","started":true}' drill run reverse-shell
     run drill run nothing
     run drill
     run orders
@@ -91,7 +91,7 @@ run_with() { # STATE DETAIL words…
     run alerts
     run alert a2
     run alert 77
-    run_with done '{"killed":[{"pid":4242,"key":"fedcba9876543211","image":"/bin/sh"}],"survived":[]}' kill a2
+    run_with 'done' '{"killed":[{"pid":4242,"key":"fedcba9876543211","image":"/bin/sh"}],"survived":[]}' kill a2
     export HINOMI_LANG=en
     # without root's token: sign in, by the pinned CA only
     export HINOMI_STATE=$work/nothing

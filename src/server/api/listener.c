@@ -272,10 +272,10 @@ int hm_listener_new(struct hm_api *api, int listen_fd, const struct hm_listener_
                     struct hm_listener **ret_l, struct hm_error *err)
 {
     struct hm_listener *l = calloc(1, sizeof *l);
-    int r = l ? 0 : hm_fail(err, -ENOMEM, "out of memory");
+    int r;
 
-    if (r)
-        return r;
+    if (!l)
+        return hm_fail(err, -ENOMEM, "out of memory");
     l->api = api;
     r = hm_api_tls(keys->key_pem, keys->cert_pem, &l->tls, api->shared.ca_sha256, err);
     if (!r)

@@ -245,10 +245,10 @@ static void stop(struct role *r)
 int hm_api_run(struct hm_role_boot *boot, int supervisor_fd, struct hm_error *err)
 {
     struct role *r = calloc(1, sizeof *r);
-    int e = r ? 0 : hm_fail(err, -ENOMEM, "out of memory");
+    int e;
 
-    if (e)
-        return e;
+    if (!r)
+        return hm_fail(err, -ENOMEM, "out of memory");
     r->core = -1;
     r->in = HM_BUF(HM_IPC_MAX_BYTES);
     e = start(r, boot, err);

@@ -25,6 +25,7 @@ static int describe(int fd, struct hm_package *ret)
 {
     struct stat st;
 
+    *ret = (struct hm_package){0};
     if (fstat(fd, &st) < 0)
         return -errno;
     if (!S_ISREG(st.st_mode) || st.st_size == 0)
@@ -45,14 +46,13 @@ static bool same(const struct hm_package *a, const struct hm_package *b)
 static int hash(int fd, char ret[65])
 {
     struct hm_sha256 *h = hm_sha256_new();
-    hm_autofree uint8_t *block = malloc(64 * 1024);
+    uint8_t block[16 * 1024];
     uint8_t sum[HM_SHA256_BYTES];
     ssize_t n = -1;
 
-    if (h && block)
-        while ((n = read(fd, block, 64 * 1024)) > 0)
-            hm_sha256_add(h, hm_slice(block, (size_t)n));
-    if (n == 0) {
+    while (h && (n = read(fd, block, sizeof block)) > 0)
+        hm_sha256_add(h, hm_slice(block, (size_t)n));
+    if (h && n == 0) {
         hm_sha256_final(h, sum);
         for (size_t i = 0; i < sizeof sum; i++)
             snprintf(ret + 2 * i, 3, "%02x", sum[i]);

@@ -245,8 +245,10 @@ void hm_streams_free(struct hm_streams *s)
 {
     if (!s)
         return;
-    while (s->clients)
-        end_client(s->clients);
+    for (struct client *c = s->clients, *next; c; c = next) {
+        next = c->next;
+        end_client(c);
+    }
     if (s->beat)
         event_free(s->beat);
     free(s);
