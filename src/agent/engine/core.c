@@ -14,9 +14,18 @@ static bool ask_dir(void *ctx, const struct hm_dir *dir)
            c->ops.resolve_dir(c->ops.ctx, dir->id, hm_slice(dir->fsid, 8), dir->handle);
 }
 
-static void emit_file(void *ctx, const struct hm_file_change *f)
+static void add_stat(struct hm_event *e, const struct hm_file_stat *st)
 {
-    struct hm_core *c = ctx;
+    hm_event_set_u64(e, HM_F_FILE_MODE, st->mode);
+    hm_event_set_u64(e, HM_F_FILE_OWNER_ID, st->owner);
+    hm_event_set_u64(e, HM_F_FILE_SIZE, st->size);
+    hm_event_set_u64(e, HM_F_FILE_INODE, st->inode);
+    hm_event_set_u64(e, HM_F_FILE_DEV, st->dev);
+}
+
+static void tell_file(struct hm_core *c, const struct hm_file_change *f,
+                      const struct hm_file_stat *st)
+{
     struct hm_process *p = hm_table_get(c->table, f->process_key);
     struct hm_event *e = hm_core_begin(c, HM_CLASS_FILE, f->action, f->boot_ns);
     if (p)
@@ -26,8 +35,45 @@ static void emit_file(void *ctx, const struct hm_file_change *f)
     hm_event_set(e, HM_F_FILE_PATH, f->path);
     if (f->source.len)
         hm_event_set(e, HM_F_FILE_SOURCE_PATH, f->source);
+    if (st)
+        add_stat(e, st);
     c->file_events++;
     hm_core_emit(c, e, f->process_key);
+}
+
+/* True: it will be told when monitor has said what the mode is now. */
+static bool wait_for_stat(struct hm_core *c, const struct hm_file_change *f)
+{
+    if (f->action != HM_ACTION_FILE_ATTRIB || !f->target.handle.len || !c->ops.stat_file)
+        return false;
+    uint64_t id = hm_stats_hold(c->stats, f);
+    if (id && c->ops.stat_file(c->ops.ctx, id, f->target.fsid, f->target.handle))
+        return true;
+    hm_stats_release(c->stats, id);
+    return false;
+}
+
+static void emit_file(void *ctx, const struct hm_file_change *f)
+{
+    struct hm_core *c = ctx;
+    if (!wait_for_stat(c, f))
+        tell_file(c, f, NULL);
+}
+
+void hm_core_file_stat(struct hm_core *c, uint64_t id, const struct hm_file_stat *st)
+{
+    const struct hm_file_change *f = hm_stats_take(c->stats, id);
+    if (!f)
+        return;
+    tell_file(c, f, st);
+    hm_stats_release(c->stats, id);
+}
+
+static void tell_stale(struct hm_core *c, uint64_t boot_ns)
+{
+    uint64_t id;
+    while (hm_stats_stale(c->stats, boot_ns, &id))
+        hm_core_file_stat(c, id, NULL);
 }
 
 static size_t or_default(size_t v, size_t d)
@@ -44,10 +90,11 @@ static bool make_parts(struct hm_core *c, const struct hm_core_options *o)
     c->files =
         c->dirs ? hm_files_new(c->dirs, or_default(o->files_max, HM_FILE_WAITING_MAX), &ops) : NULL;
     c->hashes = hm_hashes_new(HM_HASHES_MAX, HM_HASHES_ASKED_MAX);
+    c->stats = hm_stats_new(HM_STATS_MAX);
     c->alerts = hm_alerts_new();
     c->sink = hm_sink_new(o->journal, &c->ledger);
     c->scratch = c->rules ? hm_match_scratch_new(c->rules) : NULL;
-    return c->table && c->dirs && c->files && c->hashes && c->alerts && c->sink &&
+    return c->table && c->dirs && c->files && c->hashes && c->stats && c->alerts && c->sink &&
            (!c->rules || c->scratch);
 }
 
@@ -84,6 +131,7 @@ void hm_core_free(struct hm_core *c)
     hm_sink_free(c->sink);
     hm_alerts_free(c->alerts);
     hm_hashes_free(c->hashes);
+    hm_stats_free(c->stats);
     hm_files_free(c->files);
     hm_dirs_free(c->dirs);
     hm_policy_free(c->policy);
@@ -251,6 +299,7 @@ int hm_core_tick(struct hm_core *c, const volatile struct hm_sensor_counter *cou
                               .processes = hm_table_counts(c->table).evicted_live,
                               .malformed = c->malformed};
     hm_files_tick(c->files, now);
+    tell_stale(c, now);
     hm_loss_report(&c->loss, c->sink, counters, &own, now);
     bool all = false;
     int durable = hm_sink_tick(c->sink, max_age_ms, &all);

@@ -6,6 +6,7 @@
 #include "agent/engine/files.h"
 #include "agent/engine/hashes.h"
 #include "agent/engine/ledger.h"
+#include "agent/engine/stats.h"
 
 struct hm_core;
 struct hm_core_ops { /* false: not now (the peer is slow); the question is asked again or given up
@@ -13,6 +14,7 @@ struct hm_core_ops { /* false: not now (the peer is slow); the question is asked
     bool (*resolve_dir)(void *ctx, uint64_t id, struct hm_slice fsid, struct hm_slice handle);
     bool (*hash_image)(void *ctx, uint64_t id, uint32_t pid, uint64_t dev, uint64_t inode,
                        struct hm_slice path);
+    bool (*stat_file)(void *ctx, uint64_t id, struct hm_slice fsid, struct hm_slice handle);
     void *ctx;
 };
 struct hm_core_options {
@@ -49,6 +51,8 @@ int hm_core_record(struct hm_core *c, struct hm_slice record);
 void hm_core_fanotify(struct hm_core *c, struct hm_slice events);
 void hm_core_dir_path(struct hm_core *c, uint64_t id, struct hm_slice path);
 void hm_core_image_hash(struct hm_core *c, uint64_t id, struct hm_slice sha256);
+/* st NULL: it could not be read any more. */
+void hm_core_file_stat(struct hm_core *c, uint64_t id, const struct hm_file_stat *st);
 /* An event that monitor made; canonical bytes. -EBADMSG: malformed, counted. */
 int hm_core_event(struct hm_core *c, enum hm_lane lane, struct hm_slice canonical);
 /* An event of the engine about itself (HM_CLASS_AGENT or HM_CLASS_LOSS). */

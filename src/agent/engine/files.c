@@ -75,17 +75,22 @@ static struct hm_dir *settled(struct hm_files *f, const struct hm_fan_handle *h)
     return dir->state == HM_DIR_KNOWN || dir->state == HM_DIR_GONE ? dir : NULL;
 }
 
+/* The event is about the directory itself. */
+static bool is_self(struct hm_slice name)
+{
+    return !name.len || (name.len == 1 && name.p[0] == '.');
+}
+
 /* dir + name in buf; empty when it does not fit or the directory is gone. */
 static struct hm_slice join(char *buf, size_t max, const struct hm_dir *dir, struct hm_slice name)
 {
     if (dir->state != HM_DIR_KNOWN)
         return hm_slice(NULL, 0);
     size_t n = dir->path.len;
-    bool self = !name.len || (name.len == 1 && name.p[0] == '.');
     if (n + name.len + 1 > max)
         return hm_slice(NULL, 0);
     memcpy(buf, dir->path.p, n);
-    if (!self) {
+    if (!is_self(name)) {
         if (!n || buf[n - 1] != '/')
             buf[n++] = '/';
         memcpy(buf + n, name.p, name.len);
@@ -123,7 +128,8 @@ static void emit_all(struct hm_files *f, const struct waiting *w, struct hm_slic
                                    .process_key = w->process_key,
                                    .boot_ns = w->boot_ns,
                                    .path = path,
-                                   .source = source};
+                                   .source = source,
+                                   .target = is_self(w->e.name) ? w->e.dir : w->e.target};
         f->ops.emit(f->ops.ctx, &c);
     }
 }

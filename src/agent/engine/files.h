@@ -9,6 +9,7 @@ struct hm_file_change {
     uint64_t process_key;         /* who it was when the event was read; 0 unknown */
     uint64_t boot_ns;             /* when it was read */
     struct hm_slice path, source; /* source: before a rename */
+    struct hm_fan_handle target;  /* the file itself; empty: not told */
 };
 struct hm_files_ops {
     bool (*ask)(void *ctx, const struct hm_dir *dir); /* false: not now, try again later */

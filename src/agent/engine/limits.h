@@ -24,6 +24,9 @@
 /* An answer that has not come by then never will: monitor was restarted or overrun. */
 #define HM_FILE_WAIT_NS     (5ull * 1000 * 1000 * 1000)
 #define HM_POLICY_PATHS_MAX 256
+/* Changes of mode or owner that wait for the new ones; told without after that time. */
+#define HM_STATS_MAX    256
+#define HM_STAT_WAIT_NS (1ull * 1000 * 1000 * 1000)
 
 /* Executables whose SHA-256 is known: 4,096 files are several distributions' worth. */
 #define HM_HASHES_MAX       4096

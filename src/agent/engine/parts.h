@@ -20,6 +20,7 @@ struct hm_core {
     struct hm_dirs *dirs;
     struct hm_files *files;
     struct hm_hashes *hashes;
+    struct hm_stats *stats;
     struct hm_alerts *alerts;
     struct hm_sink *sink;
     struct hm_ledger ledger;

@@ -32,9 +32,17 @@ static bool hash_image(void *ctx, uint64_t id, uint32_t pid, uint64_t dev, uint6
     return say(g, &g->monitor, &hm_desc_hash_image, &m);
 }
 
+static bool stat_file(void *ctx, uint64_t id, struct hm_slice fsid, struct hm_slice handle)
+{
+    struct hm_engine *g = ctx;
+    struct hm_msg_stat_file m = {.id = id, .fsid = fsid, .handle = handle};
+    return say(g, &g->monitor, &hm_desc_stat_file, &m);
+}
+
 struct hm_core_ops hm_engine_ops(struct hm_engine *g)
 {
-    return (struct hm_core_ops){.resolve_dir = resolve_dir, .hash_image = hash_image, .ctx = g};
+    return (struct hm_core_ops){
+        .resolve_dir = resolve_dir, .hash_image = hash_image, .stat_file = stat_file, .ctx = g};
 }
 
 void hm_engine_say_durable(struct hm_engine *g)
@@ -143,6 +151,17 @@ static int on_image_hash(struct hm_engine *g, struct hm_slice payload)
     return r;
 }
 
+static int on_file_stat(struct hm_engine *g, struct hm_slice payload)
+{
+    struct hm_msg_file_stat m;
+    int r = hm_msg_decode(&hm_desc_file_stat, payload, &m);
+    if (r < 0)
+        return r;
+    struct hm_file_stat st = {m.mode, m.owner, m.size, m.inode, m.dev};
+    hm_core_file_stat(g->core, m.id, m.found ? &st : NULL);
+    return 0;
+}
+
 static int on_beat(struct hm_engine *g, struct hm_slice payload)
 {
     struct hm_msg_beat m;
@@ -163,6 +182,8 @@ static int on_monitor(struct hm_engine *g, struct hm_ipc_msg *m)
         return on_dir_path(g, m->payload);
     case HM_MSG_IMAGE_HASH:
         return on_image_hash(g, m->payload);
+    case HM_MSG_FILE_STAT:
+        return on_file_stat(g, m->payload);
     case HM_MSG_WHO_IS:
         return on_who_is(g, m->payload);
     case HM_MSG_BEAT:

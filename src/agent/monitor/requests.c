@@ -21,6 +21,23 @@ static int serve_resolve_dir(struct hm_monitor *m, const void *msg)
     return 0;
 }
 
+static int serve_stat_file(struct hm_monitor *m, const void *msg)
+{
+    const struct hm_msg_stat_file *q = msg;
+    struct hm_msg_file_stat a = {.id = q->id};
+    struct stat st;
+    if (hm_watch_stat(m->watch, q->fsid, q->handle, &st)) {
+        a.found = 1;
+        a.mode = st.st_mode & 07777;
+        a.owner = st.st_uid;
+        a.size = (uint64_t)st.st_size;
+        a.inode = st.st_ino;
+        a.dev = st.st_dev;
+    }
+    hm_mon_send(m, HM_AGENT_ENGINE, &hm_desc_file_stat, &a, NULL, 0);
+    return 0;
+}
+
 static void answer_hash(struct hm_monitor *m, uint64_t engine_id, struct hm_slice hash,
                         uint64_t size)
 {
@@ -171,6 +188,7 @@ static const struct request {
     int (*serve)(struct hm_monitor *m, const void *msg); /* NULL: heart beat */
 } requests[] = {
     {HM_MSG_RESOLVE_DIR, FROM(ENGINE), &hm_desc_resolve_dir, serve_resolve_dir},
+    {HM_MSG_STAT_FILE, FROM(ENGINE), &hm_desc_stat_file, serve_stat_file},
     {HM_MSG_HASH_IMAGE, FROM(ENGINE), &hm_desc_hash_image, serve_hash_image},
     {HM_MSG_PROPOSE, FROM(ENGINE), &hm_desc_propose, serve_propose},
     {HM_MSG_KNOW_PROCESS, FROM(ENGINE), &hm_desc_know_process, serve_know_process},
@@ -184,6 +202,7 @@ static const struct request {
 union any_request {
     struct hm_msg_resolve_dir a;
     struct hm_msg_hash_image b;
+    struct hm_msg_stat_file k;
     struct hm_msg_propose c;
     struct hm_msg_know_process d;
     struct hm_msg_inspected e;

@@ -103,6 +103,10 @@ void hm_watch_report(const struct hm_watch *w, struct hm_buf *out); /* JSON obje
 /* Path of a directory handle; length 0 when gone. */
 size_t hm_watch_resolve(const struct hm_watch *w, struct hm_slice fsid, struct hm_slice handle,
                         char *buf, size_t len);
+struct stat;
+/* Mode, owner and size of a watched file by its handle; false: gone. */
+bool hm_watch_stat(const struct hm_watch *w, struct hm_slice fsid, struct hm_slice handle,
+                   struct stat *ret_st);
 
 /* status.c */
 void hm_mon_status_write(struct hm_monitor *m);

@@ -251,8 +251,9 @@ void hm_watch_report(const struct hm_watch *w, struct hm_buf *out)
     hm_buf_puts(out, "]}");
 }
 
-size_t hm_watch_resolve(const struct hm_watch *w, struct hm_slice fsid, struct hm_slice handle,
-                        char *buf, size_t len)
+/* By handle, so that no name is followed: a watched file or folder, only to look at. */
+static int open_handle(const struct hm_watch *w, struct hm_slice fsid, struct hm_slice handle,
+                       struct stat *ret_st)
 {
     union {
         struct file_handle h;
@@ -260,14 +261,30 @@ size_t hm_watch_resolve(const struct hm_watch *w, struct hm_slice fsid, struct h
     } u = {0};
     const size_t head = sizeof(struct file_handle);
     if (fsid.len != 8 || handle.len < head || handle.len > sizeof u.bytes)
-        return 0;
+        return -1;
     memcpy(u.bytes, handle.p, handle.len);
     struct file_system *fs = find_fs((struct hm_watch *)w, fsid.p);
     if (!fs || u.h.handle_bytes != handle.len - head)
-        return 0;
+        return -1;
     hm_autoclose int fd = open_by_handle_at(fs->fd, &u.h, O_PATH | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, ret_st) < 0 || ret_st->st_nlink == 0)
+        return -1;
+    return hm_steal_fd(&fd);
+}
+
+bool hm_watch_stat(const struct hm_watch *w, struct hm_slice fsid, struct hm_slice handle,
+                   struct stat *ret_st)
+{
+    hm_autoclose int fd = open_handle(w, fsid, handle, ret_st);
+    return fd >= 0;
+}
+
+size_t hm_watch_resolve(const struct hm_watch *w, struct hm_slice fsid, struct hm_slice handle,
+                        char *buf, size_t len)
+{
     struct stat st;
-    if (fd < 0 || fstat(fd, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_nlink == 0)
+    hm_autoclose int fd = open_handle(w, fsid, handle, &st);
+    if (fd < 0 || !S_ISDIR(st.st_mode))
         return 0;
     char link[32];
     snprintf(link, sizeof link, "/proc/self/fd/%d", fd);

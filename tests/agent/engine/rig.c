@@ -35,6 +35,16 @@ static bool hash_image(void *ctx, uint64_t id, uint32_t pid, uint64_t dev, uint6
     return true;
 }
 
+static bool stat_file(void *ctx, uint64_t id, struct hm_slice fsid, struct hm_slice handle)
+{
+    struct rig *r = ctx;
+    assert_true(fsid.len == 8 && handle.len == 16);
+    if (r->refuse)
+        return false;
+    r->stats[r->stat_count++] = id;
+    return true;
+}
+
 static void problem(void *ctx, const struct hm_rule_problem *p)
 {
     (void)ctx;
@@ -85,7 +95,10 @@ struct rig *rig_new(const struct rig_options *o)
         .exited_max = o->exited_max,
         .files_max = o->files_max,
         .dirs_max = o->dirs_max,
-        .ops = {.resolve_dir = resolve_dir, .hash_image = hash_image, .ctx = r},
+        .ops = {.resolve_dir = resolve_dir,
+                .hash_image = hash_image,
+                .stat_file = stat_file,
+                .ctx = r},
     };
     memset(co.endpoint, 7, sizeof co.endpoint);
     if (hm_core_new(&co, &r->core, &err) < 0)

@@ -33,6 +33,8 @@ struct rig {
         uint32_t pid;
     } hashes[64];
     size_t hash_count;
+    uint64_t stats[512]; /* ids of files whose mode was asked for */
+    size_t stat_count;
     uint32_t uid; /* of forks, exits and connects */
     bool refuse;  /* questions find no room */
 };

@@ -5,6 +5,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 #include <cmocka.h>
 #include <sys/fanotify.h>
 
@@ -254,6 +255,54 @@ static void small_cache_keeps_working(void **state)
     rig_free(r);
 }
 
+static void chmod_says_the_new_mode(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new(&(struct rig_options){.policy = "/tmp"});
+    rig_exec(r, &(struct rig_exec){
+                    .pid = 30, .start_ns = 1, .boot_ns = 2, .path = "/bin/chmod", .args = "chmod"});
+    rig_fan(r,
+            &(struct rig_fan){.mask = FAN_ATTRIB, .pid = 30, .dir = 1, .name = "f", .target = 5});
+    rig_answer(r, 1, "/tmp");
+    assert_int_equal(r->stat_count, 1);
+    rig_read(r);
+    assert_int_equal(rig_count(r, HM_ACTION_FILE_ATTRIB), 0); /* waits */
+    struct hm_file_stat st = {.mode = 04755, .owner = 1000, .size = 7, .inode = 9, .dev = 3};
+    hm_core_file_stat(r->core, r->stats[0] + 1, &st); /* nobody's */
+    hm_core_file_stat(r->core, r->stats[0], &st);
+    hm_core_file_stat(r->core, r->stats[0], &st); /* once */
+    rig_read(r);
+    assert_int_equal(rig_count(r, HM_ACTION_FILE_ATTRIB), 1);
+    const struct hm_event *e = rig_find(r, HM_ACTION_FILE_ATTRIB, 0);
+    assert_int_equal(hm_event_u64(e, HM_F_FILE_MODE), 04755);
+    assert_int_equal(hm_event_u64(e, HM_F_FILE_OWNER_ID), 1000);
+    rig_assert_text(e, HM_F_FILE_PATH, "/tmp/f");
+    rig_assert_text(e, HM_F_PROCESS_IMAGE, "/bin/chmod");
+    rig_free(r);
+}
+
+static void change_of_mode_is_told_without_it_when_nobody_answers(void **state)
+{
+    (void)state;
+    struct rig *r = rig_new(&(struct rig_options){.policy = "/tmp"});
+    rig_fan(r, &(struct rig_fan){.mask = FAN_CREATE, .pid = 1, .dir = 1, .name = "x"});
+    rig_answer(r, 1, "/tmp");
+    struct rig_fan f = {.mask = FAN_ATTRIB, .pid = 1, .dir = 1, .name = "f", .target = 5};
+    for (int i = 0; i < 300; i++) /* more than may wait */
+        rig_fan(r, &f);
+    r->refuse = true;
+    rig_fan(r, &f);
+    rig_read(r);
+    assert_int_equal(rig_count(r, HM_ACTION_FILE_ATTRIB), 300 - 256 + 1);
+    hm_core_file_stat(r->core, r->stats[0], NULL); /* gone */
+    usleep(1100000);
+    rig_read(r);
+    rig_read(r);
+    assert_int_equal(rig_count(r, HM_ACTION_FILE_ATTRIB), 301);
+    assert_false(hm_event_has(rig_find(r, HM_ACTION_FILE_ATTRIB, 300), HM_F_FILE_MODE));
+    rig_free(r);
+}
+
 /* Every length the kernel could send wrongly: no read past the end (ASan says), no endless loop. */
 static void hostile_lengths_are_refused(void **state)
 {
@@ -299,6 +348,8 @@ int main(void)
         cmocka_unit_test(what_cannot_be_named_is_counted),
         cmocka_unit_test(question_without_room_is_asked_later),
         cmocka_unit_test(small_cache_keeps_working),
+        cmocka_unit_test(chmod_says_the_new_mode),
+        cmocka_unit_test(change_of_mode_is_told_without_it_when_nobody_answers),
         cmocka_unit_test(hostile_lengths_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
