@@ -194,7 +194,8 @@ static int parse_endpoint_uri(const ASN1_IA5STRING *uri, uint8_t ret_id[16])
     const size_t prefix = sizeof HM_PKI_ENDPOINT_URI - 1;
     const uint8_t *p = ASN1_STRING_get0_data(uri);
 
-    if ((size_t)ASN1_STRING_length(uri) != prefix + 32 || memcmp(p, HM_PKI_ENDPOINT_URI, prefix))
+    if ((size_t)ASN1_STRING_length(uri) != prefix + 32 ||
+        memcmp(p, HM_PKI_ENDPOINT_URI, prefix) != 0)
         return -EINVAL;
     for (size_t i = 0; i < 16; i++) {
         int hi = hex_digit(p[prefix + 2 * i]), lo = hex_digit(p[prefix + 2 * i + 1]);

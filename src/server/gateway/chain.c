@@ -210,7 +210,7 @@ int hm_chain_load(struct hm_chain *c, const char *path, uint64_t *ret_next)
         return r;
     struct hm_slice body = hm_slice(b.data, b.len - sizeof sum);
     hm_sha256(body, sum);
-    if (memcmp(sum, b.data + body.len, sizeof sum))
+    if (memcmp(sum, b.data + body.len, sizeof sum) != 0)
         return -EBADMSG;
     struct hm_cursor cur = hm_cursor(body);
     r = take_tips(c, &cur, ret_next);

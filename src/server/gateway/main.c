@@ -48,7 +48,7 @@ static void set_accepting(struct hm_gateway *g, bool on)
 static void on_accept(evutil_socket_t fd, short what, void *arg)
 {
     struct hm_gateway *g = arg;
-    struct sockaddr_storage a;
+    struct sockaddr_storage a = {0};
     char peer[64];
 
     (void)what;
