@@ -59,7 +59,8 @@ static void escapes_hostile_bytes(void **state)
         {"\xed\xa0\x80", "\\u00ed\\u00a0\\u0080", 3},            /* surrogate */
         {"\xf4\x90\x80\x80", "\\u00f4\\u0090\\u0080\\u0080", 4}, /* past U+10FFFF */
         {"\xe6\x97", "\\u00e6\\u0097", 2},                       /* cut */
-        {"\xe6\x97\"", "\\u00e6\\u0097\\\"", 3},                 /* cut before a quote */
+        {"\xe6\x97\xa5", "\\u00e6\\u0097", 2},   /* what follows is not ours to read */
+        {"\xe6\x97\"", "\\u00e6\\u0097\\\"", 3}, /* cut before a quote */
         {"\x80", "\\u0080", 1},
     };
 

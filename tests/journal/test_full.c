@@ -109,13 +109,16 @@ static void hit_the_limit(const char *dir)
         ;
     MUST(e == -ENOSPC);
     check_all(dir, 0, hm_log_next(l));
+    uint64_t full = hm_log_next(l);
+    struct hm_log_damage d = {0};
+    hm_log_close(l);
+    MUST(hm_log_open(dir, NULL, &l, &d, NULL) == 0 && d.bytes == 0 && hm_log_next(l) == full);
     rl.rlim_cur = RLIM_INFINITY;
     MUST(setrlimit(RLIMIT_FSIZE, &rl) == 0);
     for (int i = 0; i < 100; i++)
         MUST(append_one(l) == 0);
     check_all(dir, 0, hm_log_next(l));
     hm_log_close(l);
-    struct hm_log_damage d = {0};
     MUST(hm_log_open(dir, NULL, &l, &d, NULL) == 0 && d.bytes == 0);
     hm_log_close(l);
     _exit(0);
