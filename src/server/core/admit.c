@@ -49,26 +49,53 @@ static void ask_time(struct hm_core *k, const struct hm_pending_item *i, struct 
     hm_link_send(k, HM_PEER_SIGNER, &hm_desc_sign_stmt, &m);
 }
 
+/* What HELLO said, kept until the signer has answered: only then it is connected. */
+struct hello {
+    char name[256], os[256], kernel[256], version[64];
+    uint64_t epoch, boot;
+};
+
+static void copy(char *to, size_t len, struct hm_slice from)
+{
+    snprintf(to, len, "%.*s", (int)(from.len > len ? len : from.len),
+             from.len ? (const char *)from.p : "");
+}
+
 static int admit(struct hm_core *k, const struct hm_msg_gw_connect *q, const struct hm_msg_hello *h,
                  const struct known *n)
 {
-    struct hm_endpoint_hello hello = {.name = h->host_name,
-                                      .os = h->os,
-                                      .kernel = h->kernel,
-                                      .agent_version = h->agent_version,
-                                      .epoch = h->epoch,
-                                      .boot = h->boot};
-    int r = hm_endpoint_connected(k->c, n->tenant, q->endpoint.p, &hello);
-    if (r)
-        return r;
     struct hm_pending_item *i = hm_pending_add(k->pending, HM_PENDING_CONNECT);
-    if (!i)
+    struct hello *keep = calloc(1, sizeof *keep);
+    if (!i || !keep) {
+        free(keep);
+        if (i)
+            hm_pending_remove(k->pending, i);
         return -EBUSY;
+    }
+    copy(keep->name, sizeof keep->name, h->host_name);
+    copy(keep->os, sizeof keep->os, h->os);
+    copy(keep->kernel, sizeof keep->kernel, h->kernel);
+    copy(keep->version, sizeof keep->version, h->agent_version);
+    keep->epoch = h->epoch;
+    keep->boot = h->boot;
+    i->more = keep;
     i->gateway_id = q->id;
     memcpy(i->endpoint, q->endpoint.p, HM_ID_BYTES);
     snprintf(i->tenant, sizeof i->tenant, "%s", n->tenant);
     ask_time(k, i, h->nonce);
     return 0;
+}
+
+static int connected(struct hm_core *k, const struct hm_pending_item *i)
+{
+    const struct hello *h = i->more;
+    struct hm_endpoint_hello hello = {.name = hm_slice_str(h->name),
+                                      .os = hm_slice_str(h->os),
+                                      .kernel = hm_slice_str(h->kernel),
+                                      .agent_version = hm_slice_str(h->version),
+                                      .epoch = h->epoch,
+                                      .boot = h->boot};
+    return hm_endpoint_connected(k->c, i->tenant, i->endpoint, &hello);
 }
 
 int hm_admit_ask(struct hm_core *k, struct hm_slice payload)
@@ -98,12 +125,14 @@ int hm_admit_ask(struct hm_core *k, struct hm_slice payload)
 void hm_admit_signed(struct hm_core *k, struct hm_pending_item *i,
                      const struct hm_msg_signer_done *m)
 {
-    if (m->data.len == 0) {
+    if (m->data.len == 0 || connected(k, i)) {
         hm_refuse(k, i->gateway_id, HM_REFUSED_BUSY, "try again");
         return;
     }
-    struct hm_msg_gw_welcome w = {
-        .id = i->gateway_id, .tenant = hm_slice_str(i->tenant), .time = m->data};
+    struct hm_msg_gw_welcome w = {.id = i->gateway_id,
+                                  .tenant = hm_slice_str(i->tenant),
+                                  .time = m->data,
+                                  .endpoint = hm_slice(i->endpoint, HM_ID_BYTES)};
     hm_link_send(k, HM_PEER_GATEWAY, &hm_desc_gw_welcome, &w);
     hm_changed(k, "endpoint", i->tenant, i->endpoint);
     hm_changes_send(k);

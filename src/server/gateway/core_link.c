@@ -168,6 +168,10 @@ static int on_welcome(struct hm_core_link *l, struct hm_slice payload)
         m.tenant.len >= sizeof tenant)
         return -EBADMSG;
     struct hm_session *s = session_by_id(l, m.id);
+    if (!s && m.endpoint.len == 16 && !hm_session_of(l->g, m.endpoint.p, NULL)) {
+        struct hm_msg_gw_disconnect gone = {.endpoint = m.endpoint};
+        hm_core_send(l, &hm_desc_gw_disconnect, &gone); /* else it would count as connected */
+    }
     if (!s || s->state != HM_SESSION_CORE || s->enroll)
         return 0;
     snprintf(tenant, sizeof tenant, "%.*s", (int)m.tenant.len, (const char *)m.tenant.p);
