@@ -69,6 +69,11 @@ void hm_core_file_stat(struct hm_core *c, uint64_t id, const struct hm_file_stat
     hm_stats_release(c->stats, id);
 }
 
+void hm_core_set_users(struct hm_core *c, const struct hm_users *users)
+{
+    c->users = users;
+}
+
 static void tell_stale(struct hm_core *c, uint64_t boot_ns)
 {
     uint64_t id;

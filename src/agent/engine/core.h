@@ -51,6 +51,8 @@ int hm_core_record(struct hm_core *c, struct hm_slice record);
 void hm_core_fanotify(struct hm_core *c, struct hm_slice events);
 void hm_core_dir_path(struct hm_core *c, uint64_t id, struct hm_slice path);
 void hm_core_image_hash(struct hm_core *c, uint64_t id, struct hm_slice sha256);
+/* Names from now on; borrowed. */
+void hm_core_set_users(struct hm_core *c, const struct hm_users *users);
 /* st NULL: it could not be read any more. */
 void hm_core_file_stat(struct hm_core *c, uint64_t id, const struct hm_file_stat *st);
 /* An event that monitor made; canonical bytes. -EBADMSG: malformed, counted. */

@@ -162,6 +162,22 @@ static int on_file_stat(struct hm_engine *g, struct hm_slice payload)
     return 0;
 }
 
+/* The old names are let go of after the new ones are there: an unreadable file changes nothing. */
+static int on_users(struct hm_engine *g, const struct hm_ipc_msg *m)
+{
+    struct hm_msg_users u;
+    struct hm_users *fresh = NULL;
+    int r = hm_msg_decode(&hm_desc_users, m->payload, &u);
+    if (r < 0 || m->fd_count != 1)
+        return -EBADMSG;
+    if (hm_users_read(m->fds[0], &fresh) < 0)
+        return 0;
+    hm_core_set_users(g->core, fresh);
+    hm_users_free(g->users);
+    g->users = fresh;
+    return 0;
+}
+
 static int on_beat(struct hm_engine *g, struct hm_slice payload)
 {
     struct hm_msg_beat m;
@@ -182,6 +198,8 @@ static int on_monitor(struct hm_engine *g, struct hm_ipc_msg *m)
         return on_dir_path(g, m->payload);
     case HM_MSG_IMAGE_HASH:
         return on_image_hash(g, m->payload);
+    case HM_MSG_USERS:
+        return on_users(g, m);
     case HM_MSG_FILE_STAT:
         return on_file_stat(g, m->payload);
     case HM_MSG_WHO_IS:

@@ -60,6 +60,7 @@ static void on_tick(struct hm_monitor *m)
         m->last_status_ns = now;
         hm_sensor_count_missed(m->sensor);
         hm_mon_status_write(m);
+        hm_mon_users_tick(m);
     }
 }
 

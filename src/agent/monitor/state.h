@@ -50,6 +50,7 @@ struct hm_monitor {
     struct hm_identity id;
     struct hm_trust trust;
     uint8_t key_sha256[HM_SHA256_BYTES];
+    uint64_t users_changed_ns; /* of the passwd that the engine has */
     uint64_t boot, started_wall_ns, restarts, last_status_ns;
     char host_name[128], os[128], kernel[128];
     struct hm_sensor *sensor;
@@ -78,6 +79,9 @@ void hm_mon_send(struct hm_monitor *m, enum hm_agent_role role, const struct hm_
 void hm_mon_flush(struct hm_monitor *m, enum hm_agent_role role); /* its socket is writable */
 int hm_mon_spawn_probe(struct hm_monitor *m, struct hm_error *err) HM_CHECK;
 bool hm_mon_is_own(const struct hm_monitor *m, pid_t pid);
+
+/* users.c */
+void hm_mon_users_tick(struct hm_monitor *m);
 
 /* start.c: start messages */
 int hm_mon_greet(struct hm_monitor *m, enum hm_agent_role role, struct hm_error *err) HM_CHECK;

@@ -140,6 +140,8 @@ static void remember(struct found *f, const struct hm_event *e)
 {
     bool file = hm_event_has(e, HM_F_FILE_PATH);
     struct hm_slice s = hm_event_str(e, file ? HM_F_FILE_PATH : HM_F_PROCESS_COMMAND_LINE);
+    struct hm_slice user = hm_event_str(e, HM_F_USER_NAME);
+    snprintf(f->user, sizeof f->user, "%.*s", (int)user.len, (const char *)user.p);
     f->count++;
     f->boot_ns = hm_event_u64(e, HM_F_BOOT_NS);
     if (s.len > f->longest)

@@ -34,6 +34,7 @@ struct found {
     uint64_t losses;              /* sum of loss.count of every loss event */
     uint64_t boot_ns;             /* of the last one */
     uint64_t longest;             /* bytes of the longest such text */
+    char user[64];                /* of the last one */
     char text[256];               /* file path or command line of the last one */
 };
 struct found engine_journal(struct engine *g, const char *lane, uint64_t action);

@@ -110,6 +110,25 @@ static void alert_is_durable_and_told_to_uplink_at_once(void **state)
     engine_free(g);
 }
 
+static void new_users_have_names(void **state)
+{
+    (void)state;
+    struct engine *g = engine_new(NO_FDS, "/tmp", rule);
+    char path[] = "/tmp/hm-passwd-XXXXXX";
+    hm_autoclose int fd = mkstemp(path);
+    assert_int_equal(write(fd, "newcomer:x:0:0::/:/bin/sh\n", 26), 26);
+    struct hm_msg_users u = {.changed_ns = 1};
+    assert_int_equal(hm_ipc_send(g->fd, &hm_desc_users, &u, &fd, 1), 0);
+    send_exec(g, 4010, 20, "/usr/bin/a", 0);
+    struct hm_msg_beat beat = {.id = 1};
+    assert_int_equal(hm_ipc_send(g->fd, &hm_desc_beat, &beat, NULL, 0), 0);
+    engine_hear(g, g->fd, HM_MSG_BEAT, &hm_desc_beat, &beat);
+    assert_int_equal(engine_finish(g), 0);
+    assert_string_equal(engine_journal(g, "bulk", HM_ACTION_PROCESS_EXEC).user, "newcomer");
+    unlink(path);
+    engine_free(g);
+}
+
 static void uplink_may_break_and_come_back(void **state)
 {
     (void)state;
@@ -211,6 +230,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(answers_beats_names_processes_and_stops_when_told),
         cmocka_unit_test(alert_is_durable_and_told_to_uplink_at_once),
+        cmocka_unit_test(new_users_have_names),
         cmocka_unit_test(uplink_may_break_and_come_back),
         cmocka_unit_test(killed_engine_goes_on_where_it_stopped),
         cmocka_unit_test(real_fanotify_events_get_their_paths),
