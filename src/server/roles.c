@@ -1,9 +1,9 @@
 /* The one table of the server's roles. */
 #include "server/roles.h"
 
-#define USER(name, uid) .role = {name, "_hinomi-" name, uid, NULL, 0}
+#define USER(name, uid) .role = {name, "_hinomi-" name, uid, 0, NULL}
 #define SHARED(name, uid)                                                                          \
-    .role = {name, "_hinomi-" name, uid, HM_SERVER_GROUP, HM_SERVER_GROUP_FALLBACK}
+    .role = {name, "_hinomi-" name, uid, HM_SERVER_GROUP_FALLBACK, HM_SERVER_GROUP}
 
 const struct hm_server_role_info hm_server_roles[HM_ROLE_COUNT] = {
     [HM_ROLE_GATEWAY] = {USER("gateway", 64321), hm_gateway_main, true},

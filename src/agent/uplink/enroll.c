@@ -339,8 +339,8 @@ static int enroll_into(const struct hm_enroll_options *o, int state, EVP_PKEY *k
 {
     hm_auto(hm_buf_done) struct hm_buf request = HM_BUF(ANSWER_MAX);
     hm_auto(hm_buf_done) struct hm_buf in = HM_BUF(ANSWER_MAX);
-    struct hm_slice payload;
-    uint16_t number;
+    struct hm_slice payload = {0};
+    uint16_t number = 0;
 
     if (make_request(o, key, &request))
         return say(SAID_FAILED, "request");

@@ -404,7 +404,7 @@ static int start(struct uplink *u, struct hm_error *err)
 {
     struct hm_shipper_ops sops = {on_send, on_acked, on_forked, u};
     struct hm_link_ops lops = {on_up, on_down, on_message, u};
-    struct hm_ipc_msg m;
+    struct hm_ipc_msg m = {0};
 
     int r = wait_start(u, &m);
     if (r || (r = take_start(u, m.payload)) || (r = enter_netns(&m)))

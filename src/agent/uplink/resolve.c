@@ -58,40 +58,54 @@ static void *resolve_main(void *arg)
     return NULL;
 }
 
+/* The job belongs to the thread from here on, or is freed. */
 static int start_thread(struct job *j)
 {
     pthread_t t;
     int r = pthread_create(&t, NULL, resolve_main, j);
     if (r == 0)
         pthread_detach(t);
+    else
+        free(j);
     return -r;
 }
 
-int hm_resolve_begin(const char *server, struct hm_addrs *ret_addrs, int *ret_fd)
+static int start_job(const struct job *what, int *ret_fd)
 {
-    hm_autofree struct job *j = calloc(1, sizeof *j);
     int fds[2];
+    struct job *j = malloc(sizeof *j);
 
     if (!j)
         return -ENOMEM;
-    int r = hm_resolve_split(server, j->host, j->port);
-    if (r)
-        return r;
-    if (look_up(j->host, j->port, AI_NUMERICHOST | AI_NUMERICSERV, ret_addrs) == 0)
-        return 0;
-    /* One write of a whole struct: smaller than PIPE_BUF, so it arrives whole. */
-    _Static_assert(sizeof(struct hm_addrs) <= 4096, "fits a pipe's atomic write");
-    if (pipe2(fds, O_CLOEXEC) < 0)
+    *j = *what;
+    if (pipe2(fds, O_CLOEXEC) < 0) {
+        free(j);
         return -errno;
+    }
     j->fd = fds[1];
-    if ((r = start_thread(j))) {
+    int r = start_thread(j);
+    if (r) {
         close(fds[0]);
         close(fds[1]);
         return r;
     }
-    (void)hm_steal(&j);
     *ret_fd = fds[0];
-    return 1;
+    return 0;
+}
+
+int hm_resolve_begin(const char *server, struct hm_addrs *ret_addrs, int *ret_fd)
+{
+    struct job what = {.fd = -1};
+
+    int r = hm_resolve_split(server, what.host, what.port);
+    if (r)
+        return r;
+    if (look_up(what.host, what.port, AI_NUMERICHOST | AI_NUMERICSERV, ret_addrs) == 0)
+        return 0;
+    /* One write of a whole struct: smaller than PIPE_BUF, so it arrives whole. */
+    _Static_assert(sizeof(struct hm_addrs) <= 4096, "fits a pipe's atomic write");
+    r = start_job(&what, ret_fd);
+    return r ? r : 1;
 }
 
 int hm_resolve_take(int fd, struct hm_addrs *ret_addrs)

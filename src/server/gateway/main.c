@@ -9,9 +9,9 @@
 #include "base/crypto.h"
 #include "base/log.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -19,19 +19,15 @@
 
 static const struct timeval one_second = {1, 0};
 
-static void peer_name(const struct sockaddr_storage *a, char *out, size_t len)
+static void peer_name(const struct sockaddr_storage *a, socklen_t a_len, char *out, size_t len)
 {
-    char host[INET6_ADDRSTRLEN] = "?";
+    char host[NI_MAXHOST], port[NI_MAXSERV];
 
-    if (a->ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const void *)a;
-        inet_ntop(AF_INET, &in->sin_addr, host, sizeof host);
-        snprintf(out, len, "%s:%u", host, ntohs(in->sin_port));
-    } else {
-        const struct sockaddr_in6 *in6 = (const void *)a;
-        inet_ntop(AF_INET6, &in6->sin6_addr, host, sizeof host);
-        snprintf(out, len, "[%s]:%u", host, ntohs(in6->sin6_port));
-    }
+    if (getnameinfo((const struct sockaddr *)a, a_len, host, sizeof host, port, sizeof port,
+                    NI_NUMERICHOST | NI_NUMERICSERV))
+        snprintf(out, len, "?");
+    else
+        snprintf(out, len, strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
 }
 
 static void set_accepting(struct hm_gateway *g, bool on)
@@ -60,7 +56,7 @@ static void on_accept(evutil_socket_t fd, short what, void *arg)
                 set_accepting(g, false); /* no descriptors: the sweep tries again */
             return;
         }
-        peer_name(&a, peer, sizeof peer);
+        peer_name(&a, len, peer, sizeof peer);
         hm_session_accept(g, conn, peer);
     }
     set_accepting(g, false);
