@@ -43,12 +43,15 @@ static void write_sensors(struct hm_jw *j, const char *json, enum hm_lang lang)
 {
     cJSON *root = json ? cJSON_ParseWithOpts(json, NULL, true) : NULL;
     const cJSON *tier = cJSON_GetObjectItemCaseSensitive(root, "tier"), *item;
+    const char *problem = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(root, "problem"));
     double t = cJSON_IsNumber(tier) ? tier->valuedouble : 0;
 
     hm_jw_u64(j, "tier", t >= 1 && t <= 9 ? (uint64_t)t : 0);
     hm_jw_obj(j, "sensors");
     write_active(j, root, lang);
     hm_jw_arr(j, "blind");
+    if (problem) /* a sensor that does not run at all is the first thing not seen */
+        hm_jw_str(j, NULL, problem);
     cJSON_ArrayForEach(item, told(root, "blind", lang))
     {
         const char *text = cJSON_GetStringValue(

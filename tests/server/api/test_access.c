@@ -321,6 +321,23 @@ static void test_a_session_speaks_the_browsers_language(void **state)
     reply_done(&r);
 }
 
+static void test_sensors_are_told_in_the_asked_language(void **state)
+{
+    char line[300];
+    struct reply r;
+
+    (void)state;
+    send_request((struct request){"GET", "/api/v1/endpoints", bearer(), NULL}, &r);
+    assert_non_null(strstr(r.body, "\"detail\":\"programs that start\""));
+    assert_non_null(strstr(r.body, "\"blind\":[\"DNS names\",\"<script>alert(1)</script>\"]"));
+    reply_done(&r);
+    snprintf(line, sizeof line, "%sAccept-Language: ja\r\n", bearer());
+    send_request((struct request){"GET", "/api/v1/endpoints", line, NULL}, &r);
+    assert_non_null(strstr(r.body, "\"detail\":\"プログラムの起動\""));
+    assert_non_null(strstr(r.body, "\"blind\":[\"DNS の名前\"]"));
+    reply_done(&r);
+}
+
 static void test_bad_values_are_named(void **state)
 {
     static const struct {
@@ -531,6 +548,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_hostile_strings_are_valid_json_and_change_nothing),
         cmocka_unit_test(test_problems_speak_the_asked_language),
         cmocka_unit_test(test_a_session_speaks_the_browsers_language),
+        cmocka_unit_test(test_sensors_are_told_in_the_asked_language),
         cmocka_unit_test(test_bad_values_are_named),
         cmocka_unit_test(test_alerts_are_paged_without_a_gap),
         cmocka_unit_test(test_an_order_is_written_and_core_is_poked),

@@ -76,8 +76,9 @@ static void make_certificates(struct world *w)
 static void add_endpoint(struct world *w, const uint8_t *id, const char *name, bool practice)
 {
     static const char sensors[] =
-        "{\"tier\":1,\"active\":[{\"name\":\"exec\",\"detail\":\"tp_btf sched_process_exec\"}],"
-        "\"blind\":[\"DNS names\",\"<script>alert(1)</script>\"]}";
+        "{\"tier\":1,\"attached\":true,\"active\":[{\"name\":\"exec\",\"how\":\"tp_btf\","
+        "\"detail\":\"programs that start\",\"detail_ja\":\"プログラムの起動\"}],"
+        "\"blind\":[\"DNS names\",\"<script>alert(1)</script>\"],\"blind_ja\":[\"DNS の名前\",7]}";
     struct hm_enroll_grant g = {.tenant = "default", .group = "office"};
     struct hm_endpoint_new e = {.name = hm_slice_str(name),
                                 .os = hm_slice_str("Debian 12"),
