@@ -99,6 +99,8 @@ static int peek(struct hm_shipper *s, struct lane *l)
             l->have = true;
             return 1;
         }
+        if (r == -ENOENT) /* acknowledged and deleted while we walked there: the oldest is next */
+            continue;
         if (r != 1 && r != -EBADMSG)
             return r;
         hm_warn("journal %s: a damaged record is left out", l->dir); /* the server sees the gap */
