@@ -80,7 +80,8 @@ static void uplink_start(struct agent *a)
         assert_true(fds[i] >= 0);
     }
     fds[4] = a->engine[1];
-    snprintf(server, sizeof server, "127.0.0.1:%d", a->w->port);
+    snprintf(server, sizeof server, "localhost:%d",
+             a->w->port); /* through the resolver, locked in */
     struct hm_msg_uplink_start m = {.server = hm_slice_str(server),
                                     .endpoint = hm_slice(a->id.id, 16),
                                     .agent_version = hm_slice_str("test"),
