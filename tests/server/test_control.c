@@ -280,6 +280,26 @@ static void test_orders_are_checked_counted_and_never_go_back(void **state)
     assert_int_equal(got.counter, 2);
 }
 
+static void test_an_endpoint_that_was_silent_may_still_tell_the_outcome(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t ep[16], id[16];
+    struct hm_order_work w[4];
+    struct hm_slice none = {0};
+    memset(ep, 1, sizeof ep);
+    add_endpoint(f, 1, false);
+    struct hm_order_new o = {
+        .kind = "kill", .endpoint = ep, .process_key = 5, .reason = "r", .actor = "a"};
+    assert_int_equal(hm_order_create(f->c, "default", &o, id), 0);
+    assert_int_equal(hm_order_overdue(f->c, hm_control_now_ms(), w, 4), 0);
+    assert_int_equal(hm_order_overdue(f->c, hm_control_now_ms() + 3600001, w, 4), 1);
+    assert_int_equal(hm_order_set_state(f->c, "default", id, "expired", none), 0);
+    assert_int_equal(hm_order_set_state(f->c, "default", id, "sent", none), -EALREADY);
+    assert_int_equal(hm_order_set_state(f->c, "default", id, "begun", none), 0);
+    assert_int_equal(hm_order_set_state(f->c, "default", id, "done", none), 0);
+    assert_int_equal(hm_order_set_state(f->c, "default", id, "expired", none), -EALREADY);
+}
+
 static void test_drills_need_a_connected_practice_endpoint(void **state)
 {
     struct fixture *f = *state;
@@ -351,6 +371,7 @@ int main(void)
         T(test_sql_in_any_text_is_only_text),
         T(test_alert_states_follow_the_table),
         T(test_orders_are_checked_counted_and_never_go_back),
+        T(test_an_endpoint_that_was_silent_may_still_tell_the_outcome),
         T(test_drills_need_a_connected_practice_endpoint),
         cmocka_unit_test(test_audit_chain_shows_every_tampering),
         T(test_a_rolled_back_part_cancels_the_whole),

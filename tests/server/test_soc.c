@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -472,6 +473,41 @@ static void test_a_record_that_crashes_twice_is_set_aside(void **state)
     assert_int_equal(o.alerts_open, 1); /* the other one went on */
 }
 
+static uint64_t store_cursor(struct soc *s)
+{
+    struct hm_completeness k;
+    assert_int_equal(hm_control_completeness(s->k.c, "default", &k), 0);
+    return k.store_next;
+}
+
+/* The store on its own thread, beside the loop's connection: what was called durable is stored,
+ * what was not is left alone, and stopping waits for nothing. */
+static void test_the_store_works_on_its_own_thread(void **state)
+{
+    struct soc *s = *state;
+    char path[128];
+    snprintf(path, sizeof path, "%s/gateway", s->w->dir);
+    assert_int_equal(mkdir(path, 0755), 0);
+    snprintf(path, sizeof path, "%s/gateway/journal", s->w->dir);
+    assert_int_equal(symlink("../journal", path), 0);
+    feed_many(s->f, 5000);
+    feed_close_batches(s->f);
+    uint64_t durable = feed_log_next(s->w->log);
+    feed_many(s->f, 1000);
+    feed_close_batches(s->f); /* appended, not called durable */
+    struct hm_store_thread *t = hm_store_thread_start(s->w->dir);
+    assert_non_null(t);
+    hm_store_thread_poke(t, durable, false);
+    for (int i = 0; i < 300 && store_cursor(s) < durable; i++) {
+        hm_consume_alerts(&s->k); /* the loop goes on meanwhile */
+        usleep(100000);
+    }
+    assert_int_equal(store_cursor(s), durable);
+    hm_store_thread_poke(t, durable, true);
+    hm_store_thread_stop(t);
+    assert_int_equal(store_cursor(s), durable);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -487,6 +523,7 @@ int main(void)
         T(test_sensors_losses_and_counters_reach_the_endpoint),
         T(test_an_order_ends_as_the_endpoint_says),
         T(test_a_record_that_crashes_twice_is_set_aside),
+        T(test_the_store_works_on_its_own_thread),
     };
     return cmocka_run_group_tests_name("soc", tests, NULL, NULL);
 }

@@ -15,12 +15,13 @@
 #define DELIVER_MAX_S   (24 * 3600ull) /* HM_ORDER_LIFE_MAX_MS: endpoints refuse longer ones */
 #define EXPIRES_MAX_S   (30 * 24 * 3600ull)
 
-/* Rank: an order only moves to a higher one; the last three end it. */
+/* Rank: an order only moves to a higher one; the last three end it. "expired" is the server's guess
+ * about an endpoint that is silent: what that endpoint tells later still counts. */
 static const struct {
     const char *name;
     int rank;
-} ranks[] = {{"requested", 0}, {"signed", 1},  {"sent", 2},   {"begun", 3},
-             {"done", 4},      {"refused", 4}, {"failed", 4}, {"expired", 4}};
+} ranks[] = {{"requested", 0}, {"signed", 1}, {"sent", 2},    {"expired", 3},
+             {"begun", 4},     {"done", 5},   {"refused", 5}, {"failed", 5}};
 
 static int rank(const char *state)
 {
