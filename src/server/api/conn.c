@@ -21,6 +21,7 @@ struct hm_conns {
     struct evconnlistener *listener;
     size_t count;
     bool resting;
+    bool orphaned;            /* its owner is gone; the last connection frees it */
     struct conn_list waiting; /* the clock runs: we wait for the client; longest first */
 };
 
@@ -72,6 +73,13 @@ static void set_clock(struct conn *c, unsigned seconds)
     set_waiting(c, seconds != 0);
 }
 
+/* libevent frees a connection's SSL when its loop gets to it: that may be after the listener. */
+static void release(struct hm_conns *all)
+{
+    if (all->orphaned && all->count == 0)
+        free(all);
+}
+
 static void conn_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long argl, void *argp)
 {
     struct conn *c = ptr;
@@ -88,6 +96,7 @@ static void conn_free(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx, long
         c->all->resting = false;
         evconnlistener_enable(c->all->listener);
     }
+    release(c->all);
     free(c);
 }
 
@@ -108,7 +117,11 @@ struct hm_conns *hm_conns_new(struct event_base *base, SSL_CTX *tls)
 
 void hm_conns_free(struct hm_conns *c)
 {
-    free(c);
+    if (!c)
+        return;
+    c->orphaned = true;
+    c->listener = NULL;
+    release(c);
 }
 
 void hm_conns_watch(struct hm_conns *c, struct evconnlistener *l)
