@@ -14,6 +14,7 @@
 #define ALERTS         "alerts"
 #define CONTEXT        "context"
 #define ALERTS_AT_ONCE 4096 /* records skimmed in one transaction */
+#define DAMAGES_MAX    1000 /* damaged places stepped over at once */
 #define COUNTERS_MAX   4096 /* endpoints in one slice */
 
 static int each_event(void *ctx, const struct hm_event *e, struct hm_slice canonical)
@@ -88,7 +89,7 @@ static int next_of(struct hm_log_reader *reader, uint64_t limit, uint64_t *next,
     if (*next >= limit)
         return 0;
     int r = hm_log_reader_next(reader, ret_number, ret_data);
-    if (r == -EBADMSG) {
+    for (int i = 0; r == -EBADMSG && i < DAMAGES_MAX; i++) { /* the reader stands after each */
         hm_err("%s: the gateway journal is damaged after record %" PRIu64, consumer, *next);
         r = hm_log_reader_next(reader, ret_number, ret_data);
     }
