@@ -175,6 +175,7 @@ void hm_streams_event(struct hm_streams *s, struct hm_slice tenant, const struct
             !hm_slice_eq(tenant, hm_slice_str(c->tenant)) || !hm_stream_match(&c->filter, e) ||
             !has_room(c))
             continue;
+        tell_left_out(c); /* before what comes after the gap */
         if (!text.len)
             write_event(&text, e, record, index);
         if (!text.error)

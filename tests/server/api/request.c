@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <cmocka.h>
 
@@ -54,6 +55,21 @@ void open_stream(struct https *h, const char *path, const char *headers)
     snprintf(bytes, sizeof bytes, "GET %s HTTP/1.1\r\n" H "%s%s\r\n", path, bearer(), headers);
     https_open(h, serve.port);
     https_write(h, bytes, strlen(bytes));
+}
+
+size_t drain_stream(struct https *h)
+{
+    char buf[65536];
+    size_t total = 0;
+    int n;
+
+    setsockopt(h->fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){.tv_sec = 1},
+               sizeof(struct timeval));
+    while ((n = SSL_read(h->ssl, buf, sizeof buf)) > 0)
+        total += (size_t)n;
+    setsockopt(h->fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){.tv_sec = 30},
+               sizeof(struct timeval));
+    return total;
 }
 
 bool wait_text(struct https *h, const char *text)

@@ -18,3 +18,5 @@ const char *bearer(void); /* root's API token as a header */
 void open_stream(struct https *h, const char *path, const char *headers);
 /* Read until the text was seen; false after 10 s. */
 bool wait_text(struct https *h, const char *text);
+/* Read until nothing comes for a second; how much it was. */
+size_t drain_stream(struct https *h);
