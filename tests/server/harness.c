@@ -319,6 +319,18 @@ int log_count(const struct world *w, const char *text)
     return n;
 }
 
+/* A peer may see its end before the gateway has said why. */
+int log_wait(const struct world *w, const char *text, int want)
+{
+    int n = log_count(w, text);
+
+    for (int i = 0; i < 300 && n < want; i++) {
+        usleep(10000);
+        n = log_count(w, text);
+    }
+    return n;
+}
+
 /* ---- peers ---- */
 
 void identity_make(EVP_PKEY *ca_key, X509 *ca, uint8_t tag, struct identity *ret)

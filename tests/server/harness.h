@@ -42,6 +42,8 @@ void gateway_stop(struct world *w, bool kill_it); /* kill_it: SIGKILL, else clea
 void core_reconnect(struct world *w);             /* as if core had died and come back */
 /* Times `text` is in the gateway's log. */
 int log_count(const struct world *w, const char *text);
+int log_wait(const struct world *w, const char *text,
+             int want); /* until it is there, at most 3 s */
 
 /* An endpoint's key and certificate. */
 struct identity {
