@@ -13,8 +13,8 @@ setup:
 $(BUILD)/build.ninja:
 	@meson setup $(BUILD) >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }; rm -f $(BUILD).log
 
-build: setup $(BUILD)/build.ninja
-	@ninja -C $(BUILD)
+build: setup $(BUILD)/build.ninja   ## the three programs; tests and benches build everything
+	@ninja -C $(BUILD) hinomi hinomi-agent hinomi-server
 
 console: setup
 	@tools/build-console
@@ -27,7 +27,7 @@ test:           ## everything; ends with "N passed, N failed"
 
 test-kernel:    ## the sensors in a QEMU guest with Debian's 6.1 kernel
 	@tools/setup build test kernel
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory build && ninja -C $(BUILD)
 	@tests/kernel/run
 
 test-peers:     ## against other people's implementations, fetched from PyPI
@@ -35,7 +35,7 @@ test-peers:     ## against other people's implementations, fetched from PyPI
 
 bench:          ## make bench B=sensor|codec|engine|latency|all
 	@tools/setup build test bench
-	@$(MAKE) --no-print-directory build
+	@$(MAKE) --no-print-directory build && ninja -C $(BUILD)
 	@bench/run $(B)
 
 fuzz:           ## every fuzz target for FUZZ_SECONDS (60) each

@@ -53,7 +53,6 @@ export function AuditPage() {
                     </td>
                     <td className="col-wide">
                       <Safe text={a.actor} />
-                      {a.address && <div className="tiny muted mono">{a.address}</div>}
                     </td>
                     <td className="col-wide mono small">
                       <Safe text={a.target} />
