@@ -427,6 +427,34 @@ static void test_an_order_ends_as_the_endpoint_says(void **state)
     free_endpoint(&r);
 }
 
+/* Whoever learns an order's id is still not the endpoint it was for. */
+static void test_an_order_ends_by_its_own_endpoint_alone(void **state)
+{
+    struct soc *s = *state;
+    struct feed *own = s->f, *other = feed_new(s->w->log, "default", 2);
+    struct hm_order_new o = {
+        .kind = "isolate", .endpoint = feed_endpoint(own), .reason = "r", .actor = "a"};
+    struct hm_enroll_grant g = {.tenant = "default", .group = "office"};
+    struct hm_endpoint_new e = {.name = hm_slice_str("other"), .serial = hm_slice_str("2")};
+    uint8_t id[16];
+    char st[16];
+    struct hm_order_filter by_id = {.id = id};
+    memset(e.id, 2, sizeof e.id);
+    assert_int_equal(hm_endpoint_add(s->w->c, &g, &e), 0);
+    assert_int_equal(hm_order_create(s->k.c, "default", &o, id), 0);
+    s->f = other;
+    outcome(s, id, HM_ORDER_ISOLATE, HM_ORDER_DONE, "{\"isolated\":true}");
+    consume(s);
+    s->f = own;
+    assert_int_equal(hm_order_list(s->k.c, "default", &by_id, take_order, st), 0);
+    assert_string_equal(st, "requested");
+    outcome(s, id, HM_ORDER_ISOLATE, HM_ORDER_DONE, "{\"isolated\":true}");
+    consume(s);
+    assert_int_equal(hm_order_list(s->k.c, "default", &by_id, take_order, st), 0);
+    assert_string_equal(st, "done");
+    feed_free(other);
+}
+
 static void no_alert(void *ctx, const char *consumer, uint64_t record)
 {
     ++*(int *)ctx;
@@ -522,6 +550,7 @@ int main(void)
         T(test_alerts_do_not_wait_for_the_bulk_lane),
         T(test_sensors_losses_and_counters_reach_the_endpoint),
         T(test_an_order_ends_as_the_endpoint_says),
+        T(test_an_order_ends_by_its_own_endpoint_alone),
         T(test_a_record_that_crashes_twice_is_set_aside),
         T(test_the_store_works_on_its_own_thread),
     };

@@ -270,7 +270,7 @@ static int on_order(struct hm_soc_item *it, const struct hm_event *e)
                     detail = hm_event_str(e, HM_F_ORDER_DETAIL);
     uint64_t state = hm_event_u64(e, HM_F_ORDER_STATE), kind = hm_event_u64(e, HM_F_ORDER_KIND);
     struct order_facts facts = {0};
-    struct hm_order_filter by_id = {.id = id.p};
+    struct hm_order_filter by_id = {.id = id.p, .endpoint = it->endpoint}; /* its own alone */
     int r = 0;
     if (id.len == HM_ID_BYTES) {
         r = hm_order_list(it->k->c, it->tenant, &by_id, copy_order, &facts);
