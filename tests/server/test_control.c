@@ -316,6 +316,20 @@ static void test_drills_need_a_connected_practice_endpoint(void **state)
     assert_int_equal(hm_order_create(f->c, "default", &o, id), -ENOENT);
 }
 
+/* Core may have judged it before and waited for the signer meanwhile. */
+static void test_a_revoked_endpoint_does_not_connect(void **state)
+{
+    struct fixture *f = *state;
+    uint8_t ep[16];
+    struct hm_endpoint_hello h = {.name = hm_slice_str("pc")};
+    memset(ep, 1, sizeof ep);
+    add_endpoint(f, 1, false);
+    assert_int_equal(hm_endpoint_connected(f->c, "default", ep, &h), 0);
+    assert_int_equal(hm_endpoint_disconnected(f->c, ep), 0);
+    assert_int_equal(hm_endpoint_revoke(f->c, "default", ep, "lost", "a"), 0);
+    assert_int_equal(hm_endpoint_connected(f->c, "default", ep, &h), -ENOENT);
+}
+
 /* ---- audit ---- */
 static void test_audit_chain_shows_every_tampering(void **state)
 {
@@ -373,6 +387,7 @@ int main(void)
         T(test_orders_are_checked_counted_and_never_go_back),
         T(test_an_endpoint_that_was_silent_may_still_tell_the_outcome),
         T(test_drills_need_a_connected_practice_endpoint),
+        T(test_a_revoked_endpoint_does_not_connect),
         cmocka_unit_test(test_audit_chain_shows_every_tampering),
         T(test_a_rolled_back_part_cancels_the_whole),
     };

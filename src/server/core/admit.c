@@ -125,6 +125,7 @@ int hm_admit_ask(struct hm_core *k, struct hm_slice payload)
 void hm_admit_signed(struct hm_core *k, struct hm_pending_item *i,
                      const struct hm_msg_signer_done *m)
 {
+    /* Revoked while the signer was at work: connected() finds no row, the next try hears why. */
     if (m->data.len == 0 || connected(k, i)) {
         hm_refuse(k, i->gateway_id, HM_REFUSED_BUSY, "try again");
         return;

@@ -45,6 +45,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     (void)what;
     hm_pending_expire(k->pending, now, signer_failed, k);
     hm_consume_alerts(k); /* after a failure nobody else would call it */
+    hm_admit_revoke(k);   /* api may have been killed between the row and its word */
     hm_respond_work(k);
     hm_respond_expire(k);
     hm_respond_deliver(k, NULL);
