@@ -8,9 +8,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-#define SYNC_NS     UINT64_C(1000000000)
-#define ALERT_SHARE 4  /* of the quota: one part in four is the alert lane's */
-#define SEGMENTS    16 /* a lane is given up in pieces of about a sixteenth */
+#define SYNC_NS     UINT64_C(900000000) /* the callers tick once a second, more or less: each syncs */
+#define ALERT_SHARE 4                   /* of the quota: one part in four is the alert lane's */
+#define SEGMENTS    16                  /* a lane is given up in pieces of about a sixteenth */
 #define SEGMENT_MIN (256u * 1024)
 #define SEGMENT_MAX (16u << 20)
 
@@ -21,6 +21,7 @@ struct lane {
     uint64_t base;        /* record number of batch 0 of this epoch */
     uint64_t opened_ns;   /* when the open batch got its first event */
     uint64_t dirty;       /* batches appended since the last sync */
+    uint64_t synced;      /* records below it are on disk */
     uint64_t last_sync_ns;
 };
 
@@ -67,6 +68,7 @@ static int sync_lane(struct hm_journal *j, struct lane *l, uint64_t mono_ns)
         return r;
     j->durable += l->dirty;
     l->dirty = 0;
+    l->synced = hm_log_next(l->log);
     l->last_sync_ns = mono_ns;
     return 0;
 }
@@ -127,6 +129,13 @@ int hm_journal_tick(struct hm_journal *j, uint64_t mono_ns, uint32_t max_age_ms)
 uint64_t hm_journal_epoch(const struct hm_journal *j)
 {
     return j->epoch;
+}
+
+uint64_t hm_journal_durable(const struct hm_journal *j, enum hm_lane lane)
+{
+    const struct lane *l = &j->lanes[lane];
+
+    return l->synced > l->base ? l->synced - l->base : 0;
 }
 
 void hm_journal_acked(struct hm_journal *j, enum hm_lane lane, uint64_t number)
@@ -202,12 +211,24 @@ static int continue_epoch(struct hm_journal *j)
     return r == 0 ? start_writers(j, false) : r;
 }
 
+static int sync_lanes(struct hm_journal *j)
+{
+    int r = 0;
+
+    for (int i = 0; r == 0 && i < HM_LANE_COUNT; i++)
+        r = sync_lane(j, &j->lanes[i], hm_clock_mono_ns());
+    return r;
+}
+
+/* What is of an older epoch is shipped without asking: it is on disk before the next one begins. */
 int hm_journal_new_epoch(struct hm_journal *j)
 {
     int r = 0;
 
     for (int i = 0; r == 0 && i < HM_LANE_COUNT; i++)
         r = close_batch(&j->lanes[i]);
+    if (r == 0)
+        r = sync_lanes(j);
     return r == 0 ? begin_epoch(j) : r;
 }
 
@@ -252,6 +273,9 @@ static int open_journal(struct hm_journal *j, const char *dir,
             return r;
         broken |= broke_the_chain(&damage[i]);
     }
+    r = sync_lanes(j); /* a writer that was killed left them to the page cache */
+    if (r < 0)
+        return hm_fail(err, r, "cannot sync the journal %s", dir);
     r = broken ? -EBADMSG : continue_epoch(j);
     if (r == -ENOENT || r == -EBADMSG) /* missing, another endpoint's, or not to be trusted */
         r = begin_epoch(j);

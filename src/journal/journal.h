@@ -125,10 +125,13 @@ void hm_journal_close(struct hm_journal *j); /* closes and syncs open batches */
  * events wait in memory, at most two batches a lane; then -ENOSPC: count the event as lost. */
 int hm_journal_put(struct hm_journal *j, enum hm_lane lane, struct hm_event *e) HM_CHECK;
 /* Close batches that are full or older than max_age_ms, fsync when the last one is older than
- * 1 s; returns how many batches became durable since the last call, or an error when none did.
+ * 0.9 s; returns how many batches became durable since the last call, or an error when none did.
  * Call it every second and before sleeping. */
 int hm_journal_tick(struct hm_journal *j, uint64_t mono_ns, uint32_t max_age_ms) HM_CHECK;
 uint64_t hm_journal_epoch(const struct hm_journal *j);
+/* Batches of the current epoch below this number, and all older epochs, are on disk: only they may
+ * leave the machine. A number that was shipped and then lost with the power would come again. */
+uint64_t hm_journal_durable(const struct hm_journal *j, enum hm_lane lane);
 /* The server has the current epoch's batches below `number` of this lane, and so whatever is older:
  * they may go when the quota needs it. */
 void hm_journal_acked(struct hm_journal *j, enum hm_lane lane, uint64_t number);

@@ -122,14 +122,23 @@ static void ticks_close_by_age_and_report_what_is_durable(void **state)
     now = hm_clock_mono_ns() + UINT64_C(31000000000);
     assert_int_equal(hm_journal_tick(j, now, 30000), 1);
     assert_true(walk(dir, "bulk").batches == 1);
+    assert_true(hm_journal_durable(j, HM_LANE_BULK) == 1);
+    assert_true(hm_journal_durable(j, HM_LANE_ALERT) == 0);
     assert_int_equal(hm_journal_tick(j, now, 30000), 0); /* reported once */
     assert_int_equal(put_one(j, HM_LANE_ALERT, 2), 0);   /* alerts do not wait for a tick */
     assert_true(walk(dir, "alert").batches == 1);
+    assert_true(hm_journal_durable(j, HM_LANE_ALERT) == 1);
     assert_int_equal(hm_journal_tick(j, now, 30000), 1);
     assert_int_equal(put_one(j, HM_LANE_BULK, 3), 0);
     assert_int_equal(hm_journal_tick(j, now, 0), 0); /* appended, synced less than 1 s ago */
     assert_true(walk(dir, "bulk").batches == 2);
+    assert_true(hm_journal_durable(j, HM_LANE_BULK) == 1); /* to be seen, not to be shipped */
     assert_int_equal(hm_journal_tick(j, now + 1000000000u, 0), 1);
+    assert_true(hm_journal_durable(j, HM_LANE_BULK) == 2);
+    assert_int_equal(put_one(j, HM_LANE_BULK, 4), 0);
+    assert_int_equal(hm_journal_new_epoch(j), 0);
+    assert_true(walk(dir, "bulk").batches == 3);
+    assert_true(hm_journal_durable(j, HM_LANE_BULK) == 0);
     hm_journal_close(j);
     folder_remove(dir);
 }

@@ -4,6 +4,7 @@
 
 #include "agent/messages.h"
 #include "agent/roles.h"
+#include "agent/uplink/shipper.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -143,7 +144,6 @@ static void hear(struct agent *a)
 /* One event in a hundred is an alert; each carries its number. */
 static void put_events(struct agent *a, int n)
 {
-    struct hm_msg_durable d = {.epoch = hm_journal_epoch(a->j)};
     struct hm_event e;
     char text[200];
 
@@ -158,8 +158,11 @@ static void put_events(struct agent *a, int n)
         enum hm_lane lane = a->written % 500 == 0 ? HM_LANE_ALERT : HM_LANE_BULK;
         assert_int_equal(hm_journal_put(a->j, lane, &e), 0);
     }
-    if (hm_journal_tick(a->j, hm_clock_mono_ns(), 200) > 0 &&
-        hm_ipc_send(a->engine[0], &hm_desc_durable, &d, NULL, 0))
+    (void)!hm_journal_tick(a->j, hm_clock_mono_ns(), 200);
+    struct hm_msg_durable d = {.epoch = hm_journal_epoch(a->j),
+                               .bulk = hm_journal_durable(a->j, HM_LANE_BULK),
+                               .alert = hm_journal_durable(a->j, HM_LANE_ALERT)};
+    if (hm_ipc_send(a->engine[0], &hm_desc_durable, &d, NULL, 0))
         hm_debug("the uplink is behind: it looks by itself");
 }
 
@@ -350,12 +353,84 @@ static void an_older_state_becomes_a_new_epoch(void **state)
     world_end(&w);
 }
 
+/* ---- what may leave at all ---- */
+
+static int take_batch(void *ctx, struct hm_slice batch)
+{
+    struct hm_batch_head head;
+    assert_int_equal(hm_batch_head(batch, &head, NULL), 0);
+    ++*(int *)ctx;
+    return 0;
+}
+
+static void no_ack(void *ctx, uint64_t epoch, enum hm_lane lane, uint64_t next)
+{
+    fail_msg("acked %p %llx %d %llu", ctx, (unsigned long long)epoch, (int)lane,
+             (unsigned long long)next);
+}
+
+static void no_fork(void *ctx, uint64_t epoch)
+{
+    fail_msg("forked %p %llx", ctx, (unsigned long long)epoch);
+}
+
+static struct hm_journal *three_batches(const char *dir)
+{
+    struct hm_journal_options o = {.boot = 7};
+    struct hm_journal *j;
+    struct hm_event e;
+    assert_int_equal(hm_journal_open(dir, &o, &j, NULL, NULL), 0);
+    for (int i = 0; i < 3; i++) {
+        hm_event_clear(&e);
+        hm_event_set_u64(&e, HM_F_CLASS, HM_CLASS_AGENT);
+        hm_event_set_u64(&e, HM_F_WALL_NS, hm_clock_wall_ns());
+        assert_int_equal(hm_journal_put(j, HM_LANE_ALERT, &e), 0);
+    }
+    return j;
+}
+
+static void what_is_not_on_disk_does_not_leave(void **state)
+{
+    char dir[] = "/tmp/hm-ship.XXXXXX", cmd[64];
+    int sent = 0;
+    struct hm_shipper_ops ops = {take_batch, no_ack, no_fork, &sent};
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    struct hm_journal *j = three_batches(dir);
+    uint64_t epoch = hm_journal_epoch(j), none[HM_LANE_COUNT] = {0},
+             two[HM_LANE_COUNT] = {[HM_LANE_BULK] = 3, [HM_LANE_ALERT] = 2},
+             all[HM_LANE_COUNT] = {[HM_LANE_ALERT] = hm_journal_durable(j, HM_LANE_ALERT)};
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    struct hm_shipper *s = hm_shipper_new(fd, &ops);
+    assert_non_null(s);
+    assert_true(hm_shipper_rewind(s) == epoch);
+    hm_shipper_open(s, epoch, none);
+    assert_int_equal(hm_shipper_pump(s), 0);
+    assert_int_equal(sent, 0); /* the engine has not spoken yet */
+    hm_shipper_set_current(s, epoch, none);
+    assert_int_equal(hm_shipper_pump(s), 0);
+    assert_int_equal(sent, 0);
+    hm_shipper_set_current(s, epoch, two);
+    assert_int_equal(hm_shipper_pump(s), 0);
+    assert_int_equal(sent, 2);
+    assert_int_equal(all[HM_LANE_ALERT], 3);
+    hm_shipper_set_current(s, epoch, all);
+    assert_int_equal(hm_shipper_pump(s), 0);
+    assert_int_equal(sent, 3);
+    hm_shipper_free(s);
+    close(fd);
+    hm_journal_close(j);
+    snprintf(cmd, sizeof cmd, "rm -r %s", dir);
+    assert_int_equal(system(cmd), 0);
+}
+
 int main(int argc, char **argv)
 {
     if (argc == 3 && strcmp(argv[1], "-p") == 0)
         return strcmp(argv[2], "uplink") == 0 ? hm_uplink_main() : hm_gateway_main(argc, argv);
     signal(SIGPIPE, SIG_IGN);
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_not_on_disk_does_not_leave),
         cmocka_unit_test(every_event_is_stored_once_whoever_is_killed),
         cmocka_unit_test(an_older_state_becomes_a_new_epoch),
     };

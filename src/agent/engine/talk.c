@@ -47,8 +47,10 @@ struct hm_core_ops hm_engine_ops(struct hm_engine *g)
 
 void hm_engine_say_durable(struct hm_engine *g)
 {
-    struct hm_msg_durable m = {.epoch = hm_journal_epoch(g->journal)};
-    /* One that waits says as much as two: uplink reads the journal to its end. */
+    struct hm_msg_durable m = {.epoch = hm_journal_epoch(g->journal),
+                               .bulk = hm_journal_durable(g->journal, HM_LANE_BULK),
+                               .alert = hm_journal_durable(g->journal, HM_LANE_ALERT)};
+    /* One that waits is enough: the next tick says the rest. */
     if (g->uplink.fd >= 0 && hm_outbox_count(g->uplink.out) == 0)
         (void)say(g, &g->uplink, &hm_desc_durable, &m);
 }

@@ -258,7 +258,9 @@ static void hear_engine(struct uplink *u)
         struct hm_msg_durable d;
         close_fds(&m);
         if (m.number == HM_MSG_DURABLE && !hm_msg_decode(&hm_desc_durable, m.payload, &d))
-            hm_shipper_set_current(u->shipper, d.epoch);
+            hm_shipper_set_current(
+                u->shipper, d.epoch,
+                (uint64_t[]){[HM_LANE_BULK] = d.bulk, [HM_LANE_ALERT] = d.alert});
     }
     if (r < 0) {
         close(u->engine);

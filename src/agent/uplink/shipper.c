@@ -29,8 +29,9 @@ struct hm_shipper {
     int dir_fd;
     struct hm_shipper_ops ops;
     struct lane lanes[HM_LANE_COUNT];
-    uint64_t epoch, current; /* of the session; of the engine (0: not known) */
-    uint64_t dead;           /* an epoch the server contradicts: its rest cannot be shipped */
+    uint64_t epoch, current;         /* of the session; of the engine (0: not known) */
+    uint64_t durable[HM_LANE_COUNT]; /* of the engine's epoch: on disk below */
+    uint64_t dead; /* an epoch the server contradicts: its rest cannot be shipped */
     uint64_t dead_batches;
     bool open, told_fork;
 };
@@ -62,9 +63,20 @@ void hm_shipper_free(struct hm_shipper *s)
     free(s);
 }
 
-void hm_shipper_set_current(struct hm_shipper *s, uint64_t epoch)
+void hm_shipper_set_current(struct hm_shipper *s, uint64_t epoch,
+                            const uint64_t durable[HM_LANE_COUNT])
 {
     s->current = epoch;
+    memcpy(s->durable, durable, sizeof s->durable);
+}
+
+/* What is only in the page cache goes with the power, and its number comes again with other events:
+ * the server would keep the first and count the second as its copy. */
+static bool is_durable(const struct hm_shipper *s, const struct lane *l)
+{
+    if (l->head.epoch != s->current)
+        return s->current != 0; /* the engine syncs an epoch before it begins the next */
+    return l->head.number < s->durable[l - s->lanes];
 }
 
 /* ---- reading a lane ---- */
@@ -228,6 +240,8 @@ static int pump_lane(struct hm_shipper *s, struct lane *l)
     int r;
 
     while ((r = settle(s, l)) == 1 && l->head.epoch == s->epoch) {
+        if (!is_durable(s, l))
+            return 0;
         r = ship_one(s, l);
         if (r)
             return r == -EAGAIN ? 0 : r;

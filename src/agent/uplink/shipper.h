@@ -16,8 +16,9 @@ struct hm_shipper_ops {
 /* journal_fd is dup()ed. */
 struct hm_shipper *hm_shipper_new(int journal_fd, const struct hm_shipper_ops *ops);
 void hm_shipper_free(struct hm_shipper *s);
-/* The engine's present epoch, when it is known. */
-void hm_shipper_set_current(struct hm_shipper *s, uint64_t epoch);
+/* The engine's present epoch, and what of it is on disk. Before this is known nothing is sent. */
+void hm_shipper_set_current(struct hm_shipper *s, uint64_t epoch,
+                            const uint64_t durable[HM_LANE_COUNT]);
 /* Go back to the oldest unacknowledged record and say which epoch the next session is for:
  * older epochs first. 0: the journal is empty. */
 uint64_t hm_shipper_rewind(struct hm_shipper *s);
