@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -120,6 +121,31 @@ static int look(struct hunt *h)
     return r == -ENOSPC ? 0 : found;
 }
 
+/* A stop signal that was sent is not a stop: until then a process may come out of fork() with one
+ * more child. */
+static bool all_stopped(const struct hunt *h)
+{
+    for (size_t i = 0; i < h->n; i++) {
+        struct hm_proc_stat st;
+        if (hm_proc_stat_read(h->who[i].pid, &st) == 0 && !strchr("TtZX", st.state))
+            return false;
+    }
+    return true;
+}
+
+/* Until a look that began when everybody had stopped finds nobody new. */
+static void gather(struct hunt *h)
+{
+    for (int pass = 0; pass < HM_KILL_PASSES; pass++) {
+        bool settled = all_stopped(h);
+        int found = look(h);
+        if (!found && settled)
+            return;
+        if (!found)
+            nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+    }
+}
+
 static void wait_dead(struct hunt *h)
 {
     struct timespec begin, now;
@@ -163,8 +189,8 @@ static int run(struct hunt *h, struct hm_buf *detail, size_t *ret_survived, stru
         return hm_fail(err, -EPERM, "the process is %.*s", (int)h->spared.len,
                        (const char *)h->spared.data);
     }
-    for (int pass = 0; h->o->tree && pass < HM_KILL_PASSES && look(h) > 0; pass++)
-        ;
+    if (h->o->tree)
+        gather(h);
     if (h->n == 0)
         return hm_fail(err, -ESRCH, "the process had ended before the order came");
     if (h->o->describe)

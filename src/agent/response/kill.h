@@ -35,6 +35,7 @@ struct hm_proc_stat {
     pid_t parent;
     uint64_t start_ticks;
     bool kernel_thread;
+    char state; /* the letter of proc(5): T stopped, Z ended, … */
 };
 int hm_proc_stat_read(pid_t pid, struct hm_proc_stat *ret) HM_CHECK;
 bool hm_proc_in_cgroup(pid_t pid, const char *scope);

@@ -23,15 +23,16 @@ int hm_proc_stat_read(pid_t pid, struct hm_proc_stat *ret)
 {
     char text[1024];
     int parent;
+    char state;
     unsigned flags;
     unsigned long long start;
     const char *rest = read_file(pid, "stat", text, sizeof text) > 0 ? strrchr(text, ')') : NULL;
     if (!rest ||
         sscanf(rest + 1,
-               " %*c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-               &parent, &flags, &start) != 3)
+               " %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+               &state, &parent, &flags, &start) != 4)
         return -ESRCH;
-    *ret = (struct hm_proc_stat){parent, start, (flags & PF_KTHREAD) != 0};
+    *ret = (struct hm_proc_stat){parent, start, (flags & PF_KTHREAD) != 0, state};
     return 0;
 }
 
