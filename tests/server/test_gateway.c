@@ -5,6 +5,8 @@
 #include "agent/uplink/enroll.h"
 #include "agent/identity.h"
 #include "base/clock.h"
+#include "server/gateway/chain.h"
+#include "server/gateway/limits.h"
 #include "server/messages.h"
 #include "server/record.h"
 #include "server/roles.h"
@@ -199,6 +201,69 @@ static void refused_in_handshake(const struct identity *id, const char *alpn, SS
     if (client_open(&world, id, alpn, session, &c) == 0)
         assert_int_equal(client_hello(&c, id ? id->id : good.id, 1, &p), 0);
     client_close(&c);
+}
+
+static struct hm_chain_tip tip_of(uint8_t endpoint, uint64_t epoch)
+{
+    struct hm_chain_tip t = {.epoch = epoch, .lane = HM_LANE_BULK, .next = 1};
+
+    memset(t.endpoint, endpoint, sizeof t.endpoint);
+    return t;
+}
+
+static bool room_for(const struct hm_chain *c, uint8_t endpoint, uint64_t epoch)
+{
+    struct hm_chain_tip t = tip_of(endpoint, epoch);
+    return hm_chain_room(c, t.endpoint, epoch, t.lane);
+}
+
+/* Epochs are the endpoint's to choose: it fills its own share, before anything is in the journal.
+ */
+static void made_up_epochs_do_not_fill_the_table(void **state)
+{
+    struct hm_chain *c = hm_chain_new(6, 4);
+    struct hm_chain_tip t;
+
+    (void)state;
+    for (uint64_t epoch = 0; epoch < 4; epoch++) {
+        t = tip_of(1, epoch);
+        assert_true(room_for(c, 1, epoch));
+        assert_int_equal(hm_chain_put(c, &t), 0);
+    }
+    assert_false(room_for(c, 1, 4));
+    assert_true(room_for(c, 1, 3)); /* what it has goes on */
+    assert_true(room_for(c, 2, 0)); /* and so do the others */
+    for (uint64_t epoch = 0; epoch < 2; epoch++) {
+        t = tip_of(2, epoch);
+        assert_int_equal(hm_chain_put(c, &t), 0);
+    }
+    assert_false(room_for(c, 3, 0));
+    t = tip_of(3, 0);
+    assert_int_equal(hm_chain_put(c, &t), -ENOSPC);
+    hm_chain_free(c);
+}
+
+static void one_endpoint_has_so_many_connections(void **state)
+{
+    const size_t n = HM_GATEWAY_SESSIONS_EACH_MAX + 1;
+    struct client *c = calloc(n, sizeof *c);
+    struct hm_msg_welcome w;
+    struct hm_slice p;
+
+    (void)state;
+    assert_non_null(c);
+    for (size_t i = 0; i < n; i++)
+        open_session(&good, 5000 + i, &c[i], &w);
+    assert_int_equal(client_recv(&c[0], &p), 0); /* the oldest had to go */
+    struct hm_msg_ping ping = {.id = 7};
+    for (size_t i = 1; i < n; i += n - 2) { /* the next and the newest live */
+        assert_int_equal(client_send(&c[i], &hm_desc_ping, &ping), 0);
+        assert_int_equal(client_recv(&c[i], &p), HM_MSG_PONG);
+    }
+    for (size_t i = 0; i < n; i++)
+        client_close(&c[i]);
+    free(c);
+    bystander_is_undisturbed();
 }
 
 static void no_certificate_is_refused(void **state)
@@ -744,6 +809,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_contradicting_batch_is_a_fork),
         cmocka_unit_test(missing_batches_are_kept_apart_and_said),
         cmocka_unit_test(a_newer_connection_of_the_same_epoch_takes_over),
+        cmocka_unit_test(made_up_epochs_do_not_fill_the_table),
+        cmocka_unit_test(one_endpoint_has_so_many_connections),
         cmocka_unit_test(no_certificate_is_refused),
         cmocka_unit_test(another_ca_is_refused),
         cmocka_unit_test(a_server_certificate_is_no_endpoint),

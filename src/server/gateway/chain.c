@@ -15,19 +15,28 @@
 #define PROBES_MAX 16 /* two keys that collide are chance; sixteen are not possible */
 
 struct hm_chain {
-    struct hm_map *tips;
-    uint64_t seed; /* epochs are chosen by agents: they must not choose the slot */
-    size_t max;
+    struct hm_map *tips, *counts; /* counts: uint64_t, tips of each endpoint */
+    uint64_t seed;                /* epochs are chosen by agents: they must not choose the slot */
+    size_t max, each_max;
 };
 
-struct hm_chain *hm_chain_new(size_t max_tips)
+static int make_tables(struct hm_chain *c)
+{
+    hm_map_free(c->tips);
+    hm_map_free(c->counts);
+    c->tips = hm_map_new(sizeof(struct hm_chain_tip), c->max);
+    c->counts = hm_map_new(sizeof(uint64_t), c->max);
+    return c->tips && c->counts ? 0 : -ENOMEM;
+}
+
+struct hm_chain *hm_chain_new(size_t max_tips, size_t max_each)
 {
     struct hm_chain *c = calloc(1, sizeof *c);
     if (!c)
         return NULL;
     c->max = max_tips;
-    c->tips = hm_map_new(sizeof(struct hm_chain_tip), max_tips);
-    if (!c->tips || hm_random(&c->seed, sizeof c->seed)) {
+    c->each_max = max_each;
+    if (make_tables(c) || hm_random(&c->seed, sizeof c->seed)) {
         hm_chain_free(c);
         return NULL;
     }
@@ -39,6 +48,7 @@ void hm_chain_free(struct hm_chain *c)
     if (!c)
         return;
     hm_map_free(c->tips);
+    hm_map_free(c->counts);
     free(c);
 }
 
@@ -71,6 +81,27 @@ const struct hm_chain_tip *hm_chain_find(const struct hm_chain *c, const uint8_t
     return NULL;
 }
 
+static uint64_t count_key(const struct hm_chain *c, const uint8_t endpoint[16])
+{
+    return hm_hash64(endpoint, 16, c->seed);
+}
+
+bool hm_chain_room(const struct hm_chain *c, const uint8_t endpoint[16], uint64_t epoch,
+                   uint64_t lane)
+{
+    const uint64_t *n = hm_map_get(c->counts, count_key(c, endpoint));
+
+    return hm_chain_find(c, endpoint, epoch, lane) ||
+           (hm_map_count(c->tips) < c->max && (!n || *n < c->each_max));
+}
+
+static void count_one(struct hm_chain *c, const uint8_t endpoint[16])
+{
+    uint64_t *n = hm_map_put(c->counts, count_key(c, endpoint), NULL);
+    if (n)
+        ++*n;
+}
+
 int hm_chain_put(struct hm_chain *c, const struct hm_chain_tip *tip)
 {
     uint64_t key = key_of(c, tip->endpoint, tip->epoch, tip->lane);
@@ -82,6 +113,8 @@ int hm_chain_put(struct hm_chain *c, const struct hm_chain_tip *tip)
             return -ENOSPC;
         if (inserted || is_tip(t, tip->endpoint, tip->epoch, tip->lane)) {
             *t = *tip;
+            if (inserted)
+                count_one(c, tip->endpoint);
             return 0;
         }
     }
@@ -214,10 +247,7 @@ int hm_chain_load(struct hm_chain *c, const char *path, uint64_t *ret_next)
         return -EBADMSG;
     struct hm_cursor cur = hm_cursor(body);
     r = take_tips(c, &cur, ret_next);
-    if (r) { /* half a table is worse than none */
-        hm_map_free(c->tips);
-        c->tips = hm_map_new(sizeof(struct hm_chain_tip), c->max);
-        return c->tips ? r : -ENOMEM;
-    }
+    if (r) /* half a table is worse than none */
+        return make_tables(c) ? -ENOMEM : r;
     return 0;
 }

@@ -17,13 +17,18 @@ enum hm_chain_verdict {
 };
 
 struct hm_chain;
-struct hm_chain *hm_chain_new(size_t max_tips); /* NULL: no memory or entropy */
+/* max_each: tips of one endpoint; epochs are an endpoint's to choose, the table is everybody's.
+ * NULL: no memory or entropy. */
+struct hm_chain *hm_chain_new(size_t max_tips, size_t max_each);
 void hm_chain_free(struct hm_chain *c);
 const struct hm_chain_tip *hm_chain_find(const struct hm_chain *c, const uint8_t endpoint[16],
                                          uint64_t epoch, uint64_t lane); /* NULL: never seen */
 enum hm_chain_verdict hm_chain_check(const struct hm_chain *c, const struct hm_batch_head *h,
                                      const uint8_t hash[HM_SHA256_BYTES]);
-/* -ENOSPC: the table is full. */
+/* May this tip be put? Asked before the batch is in the journal: what is there has a tip. */
+bool hm_chain_room(const struct hm_chain *c, const uint8_t endpoint[16], uint64_t epoch,
+                   uint64_t lane);
+/* Looks at max_tips alone: what is in the journal is taken. -ENOSPC: the table is full. */
 int hm_chain_put(struct hm_chain *c, const struct hm_chain_tip *tip) HM_CHECK;
 
 /* Checkpoint: all tips as of journal record `next`, written aside, fsynced, renamed. A load that

@@ -61,14 +61,16 @@ static enum hm_handled say_refused(struct hm_session *s, uint64_t code, const ch
     return HM_HANDLED;
 }
 
-/* One (endpoint, epoch) speaks once: the newer connection is the living one. */
+/* One (endpoint, epoch) speaks once, and one endpoint has so many connections: the newer one is the
+ * living one. */
 static void replace_older(struct hm_session *s)
 {
     struct hm_session *o = hm_session_of(s->g, s->endpoint, NULL), *next;
+    size_t n = 1; /* newest first */
 
     for (; o; o = next) {
         next = hm_session_of(s->g, s->endpoint, o);
-        if (o != s && o->epoch == s->epoch) {
+        if (o != s && (o->epoch == s->epoch || ++n > HM_GATEWAY_SESSIONS_EACH_MAX)) {
             hm_debug("session %llu replaces %llu", (unsigned long long)s->id,
                      (unsigned long long)o->id);
             hm_session_close(o);
@@ -164,6 +166,8 @@ static enum hm_handled store(struct hm_session *s, const struct hm_batch_head *h
                                  .received_ns = hm_clock_wall_ns()};
     struct hm_chain_tip tip = {.epoch = h->epoch, .lane = h->lane, .next = h->number + 1};
 
+    if (!hm_chain_room(s->g->chain, s->endpoint, h->epoch, h->lane))
+        return refuse(s, HM_REFUSAL_MEMORY, "too many epochs of one endpoint, or of all");
     memcpy(item.endpoint, s->endpoint, 16);
     memcpy(tip.endpoint, s->endpoint, 16);
     memcpy(tip.hash, hash, sizeof tip.hash);

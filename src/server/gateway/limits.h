@@ -28,6 +28,11 @@
 #define HM_GATEWAY_CORE_QUEUE_MAX 32768
 /* Endpoint, epoch, lane: two lanes for 12,000 endpoints with 20 epochs each. */
 #define HM_GATEWAY_TIPS_MAX (512 * 1024)
+/* Of one endpoint: a machine reset every night has its own epoch a day, for more than a year. One
+ * that makes up epochs fills its own share, not the table of all. */
+#define HM_GATEWAY_TIPS_EACH_MAX 1024
+/* Connections of one endpoint: clones of one machine speak at once, each with an epoch. */
+#define HM_GATEWAY_SESSIONS_EACH_MAX 128
 /* A checkpoint of the tips after so many records: a start replays at most these. */
 #define HM_GATEWAY_CHECKPOINT_RECORDS 20000
 /* One fsync for all batches of this time. */

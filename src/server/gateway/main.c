@@ -175,7 +175,7 @@ static int make_tables(struct hm_gateway *g)
     g->base = event_base_new();
     g->by_id = hm_map_new(sizeof(struct hm_session *), HM_GATEWAY_SESSIONS_MAX + 1);
     g->by_endpoint = hm_map_new(sizeof(struct hm_session *), HM_GATEWAY_SESSIONS_MAX + 1);
-    g->chain = hm_chain_new(HM_GATEWAY_TIPS_MAX);
+    g->chain = hm_chain_new(HM_GATEWAY_TIPS_MAX, HM_GATEWAY_TIPS_EACH_MAX);
     g->core = hm_core_link_new(g);
     g->raw = HM_BUF(HM_BATCH_MAX_BYTES * 2);
     if (!g->base || !g->by_id || !g->by_endpoint || !g->chain || !g->core)

@@ -147,8 +147,8 @@ static int replay_from(struct hm_store *s, uint64_t from, struct hm_error *err)
     if (e && e != -ENOENT)
         goto out;
     while ((e = hm_log_reader_next(r, &number, &record)) == 1 || e == -EBADMSG) {
-        if (e == -EBADMSG || (e = replay_one(s, number, record)) == -EBADMSG)
-            bad++;
+        if (e == -EBADMSG || (e = replay_one(s, number, record)) == -EBADMSG || e == -ENOSPC)
+            bad++; /* no room for a tip: that epoch begins anew as a gap, the others go on */
         else if (e)
             goto out;
         n++;
