@@ -23,7 +23,8 @@ static const struct entry entries[] = {
     {"gateway", HM_ROLE_GATEWAY, 0750, true, true},
     {"gateway/tls.key", HM_ROLE_GATEWAY, 0600, false, false},
     {"gateway/journal", HM_ROLE_GATEWAY, 02750, true, true},
-    {"core", HM_ROLE_CORE, 02770, true, true},
+    /* api makes SQLite's files beside the database; sticky: it cannot take core's own away. */
+    {"core", HM_ROLE_CORE, 03770, true, true},
     {"core/store", HM_ROLE_CORE, 02750, true, true},
     {"core/control.db", HM_ROLE_CORE, 0660, false, true},
     {"core/control.db-wal", HM_ROLE_CORE, 0660, false, true},
