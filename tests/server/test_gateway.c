@@ -266,6 +266,32 @@ static void one_endpoint_has_so_many_connections(void **state)
     bystander_is_undisturbed();
 }
 
+/* Every place for a handshake is taken by somebody who says nothing. */
+static void silent_strangers_shut_nobody_out(void **state)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)world.port)};
+    int fds[HM_GATEWAY_HANDSHAKES_MAX];
+    struct client c;
+    struct hm_msg_welcome w;
+
+    (void)state;
+    a.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    for (size_t i = 0; i < HM_ARRAY_LEN(fds); i++) {
+        fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        assert_true(fds[i] >= 0);
+        assert_int_equal(connect(fds[i], (struct sockaddr *)&a, sizeof a), 0);
+    }
+    uint64_t begun = hm_clock_mono_ns();
+    open_session(&good, 6000, &c, &w);
+    uint64_t ms = (hm_clock_mono_ns() - begun) / 1000000;
+    assert_true(ms > 500); /* they did hold every place */
+    assert_true(ms < (HM_GATEWAY_HANDSHAKE_S - 3) * 1000);
+    client_close(&c);
+    for (size_t i = 0; i < HM_ARRAY_LEN(fds); i++)
+        close(fds[i]);
+    bystander_is_undisturbed();
+}
+
 static void no_certificate_is_refused(void **state)
 {
     (void)state;
@@ -811,6 +837,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_newer_connection_of_the_same_epoch_takes_over),
         cmocka_unit_test(made_up_epochs_do_not_fill_the_table),
         cmocka_unit_test(one_endpoint_has_so_many_connections),
+        cmocka_unit_test(silent_strangers_shut_nobody_out),
         cmocka_unit_test(no_certificate_is_refused),
         cmocka_unit_test(another_ca_is_refused),
         cmocka_unit_test(a_server_certificate_is_no_endpoint),

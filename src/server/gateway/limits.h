@@ -16,13 +16,14 @@
 /* One peer may not keep the loop for longer than these reads; then the others get their turn. */
 #define HM_GATEWAY_READS_A_TURN 8
 
-#define HM_GATEWAY_HANDSHAKE_S 10  /* to finish the handshake */
-#define HM_GATEWAY_HELLO_S     10  /* to say who he is */
-#define HM_GATEWAY_CORE_S      20  /* for core and signer to answer */
-#define HM_GATEWAY_FRAME_S     60  /* from a frame's first byte to its last: slow senders */
-#define HM_GATEWAY_IDLE_S      100 /* agents ping every 30 s */
-#define HM_GATEWAY_WRITE_S     60  /* output that does not move */
-#define HM_GATEWAY_FULL_PING_S 20  /* while the disk is full: tells agents we are alive */
+#define HM_GATEWAY_HANDSHAKE_S      10  /* to finish the handshake */
+#define HM_GATEWAY_HANDSHAKE_BUSY_S 2   /* the same while no other could begin one */
+#define HM_GATEWAY_HELLO_S          10  /* to say who he is */
+#define HM_GATEWAY_CORE_S           20  /* for core and signer to answer */
+#define HM_GATEWAY_FRAME_S          60  /* from a frame's first byte to its last: slow senders */
+#define HM_GATEWAY_IDLE_S           100 /* agents ping every 30 s */
+#define HM_GATEWAY_WRITE_S          60  /* output that does not move */
+#define HM_GATEWAY_FULL_PING_S      20  /* while the disk is full: tells agents we are alive */
 
 /* Messages to core that wait while it is slow; it answers thousands a second. */
 #define HM_GATEWAY_CORE_QUEUE_MAX 32768

@@ -439,7 +439,9 @@ static const char *overdue(const struct hm_session *s, uint64_t now)
         [HM_SESSION_CLOSING] = {HM_GATEWAY_HELLO_S, "goodbye"},
         [HM_SESSION_OPEN] = {UINT32_MAX, ""},
     };
-    if (older(s->state_ns, now, by_state[s->state].seconds))
+    bool busy = s->state == HM_SESSION_HANDSHAKE &&
+                s->g->handshake_count >= HM_GATEWAY_HANDSHAKES_MAX; /* silence shuts nobody out */
+    if (older(s->state_ns, now, busy ? HM_GATEWAY_HANDSHAKE_BUSY_S : by_state[s->state].seconds))
         return by_state[s->state].what;
     if (s->out_ns == 1 || older(s->out_ns, now, HM_GATEWAY_WRITE_S))
         return "does not read";
