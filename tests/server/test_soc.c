@@ -121,12 +121,10 @@ static void pack(struct hm_buf *list, const struct hm_event *e)
 }
 
 /* Decided by SHELL, whose parent is ROOT (the tree's root), whose parent is PARENT (only shown). */
-static void alert(struct soc *s, uint8_t id_fill)
+static void alert_of(struct soc *s, const uint8_t id[16])
 {
     struct hm_buf evidence = HM_BUF(1 << 20);
     struct hm_event e, part;
-    uint8_t id[16];
-    memset(id, id_fill, sizeof id);
     process(&part, HM_ACTION_PROCESS_EXEC, SHELL, ROOT);
     pack(&evidence, &part);
     pack(&evidence, &part);
@@ -136,7 +134,7 @@ static void alert(struct soc *s, uint8_t id_fill)
     pack(&evidence, &part);
     process(&e, HM_ACTION_FINDING_ALERT, SHELL, ROOT);
     hm_event_set_u64(&e, HM_F_CLASS, HM_CLASS_FINDING);
-    hm_event_set(&e, HM_F_ALERT_ID, hm_slice(id, sizeof id));
+    hm_event_set(&e, HM_F_ALERT_ID, hm_slice(id, 16));
     hm_event_set(&e, HM_F_RULE_ID, hm_slice_str("rule"));
     hm_event_set(&e, HM_F_RULE_TITLE, hm_slice_str("Reverse shell"));
     hm_event_set_u64(&e, HM_F_ALERT_SEVERITY, 5);
@@ -144,6 +142,13 @@ static void alert(struct soc *s, uint8_t id_fill)
     hm_event_set(&e, HM_F_ALERT_EVIDENCE, hm_buf_slice(&evidence));
     feed_put(s->f, HM_LANE_ALERT, &e);
     hm_buf_done(&evidence);
+}
+
+static void alert(struct soc *s, uint8_t id_fill)
+{
+    uint8_t id[16];
+    memset(id, id_fill, sizeof id);
+    alert_of(s, id);
 }
 
 /* ---- what is in the database ---- */
@@ -290,6 +295,32 @@ static void test_another_endpoint_with_the_same_keys_is_another_world(void **sta
     read_tree(s, 9, &t);
     assert_int_equal(t.count, 3);
     feed_free(other);
+}
+
+static void test_alerts_without_end_leave_the_others_trees_alive(void **state)
+{
+    struct soc *s = *state;
+    struct feed *own = s->f, *noisy = feed_new(s->w->log, "default", 2);
+    uint8_t id[16] = {0};
+    struct tree t;
+    alert(s, 9);
+    consume(s);
+    s->f = noisy;
+    for (unsigned i = 0; i < HM_TREE_ALERTS + 10; i++) {
+        memcpy(id, &i, sizeof i);
+        alert_of(s, id);
+    }
+    consume(s);
+    s->f = own;
+    for (unsigned round = 0; round < 2; round++) {
+        bulk(s, HM_ACTION_PROCESS_EXEC, 0x300u + round, SHELL);
+        consume(s);
+        read_tree(s, 9, &t);
+        assert_int_equal(t.count, 4 + round);
+        core_close(s); /* and so it is after a restart */
+        core_open(s);
+    }
+    feed_free(noisy);
 }
 
 static void test_a_tree_has_a_ceiling_and_says_so(void **state)
@@ -546,6 +577,7 @@ int main(void)
         T(test_a_journal_read_twice_changes_nothing),
         T(test_trees_go_on_after_a_restart),
         T(test_another_endpoint_with_the_same_keys_is_another_world),
+        T(test_alerts_without_end_leave_the_others_trees_alive),
         T(test_a_tree_has_a_ceiling_and_says_so),
         T(test_alerts_do_not_wait_for_the_bulk_lane),
         T(test_sensors_losses_and_counters_reach_the_endpoint),

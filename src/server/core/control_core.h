@@ -94,8 +94,8 @@ struct hm_alert_young {
     uint8_t id[HM_ID_BYTES], endpoint[HM_ID_BYTES];
     uint64_t created_ms, tree_key, process_key, epoch, boot;
 };
-/* Alerts made after a moment, newest first, at most limit. */
-int hm_alert_young_list(struct hm_control *c, uint64_t after_ms, uint32_t limit,
+/* Alerts made after a moment, newest first, at most limit, and each_max of one endpoint. */
+int hm_alert_young_list(struct hm_control *c, uint64_t after_ms, uint32_t limit, uint32_t each_max,
                         int (*each)(void *ctx, const struct hm_alert_young *a), void *ctx) HM_CHECK;
 int hm_alert_node_keys(struct hm_control *c, struct hm_alert_ref a,
                        int (*each)(void *ctx, uint64_t key), void *ctx) HM_CHECK;

@@ -65,12 +65,13 @@ static int young_row(void *ctx, sqlite3_stmt *st)
     return w->each(w->ctx, &a);
 }
 
-int hm_alert_young_list(struct hm_control *c, uint64_t after_ms, uint32_t limit,
+int hm_alert_young_list(struct hm_control *c, uint64_t after_ms, uint32_t limit, uint32_t each_max,
                         int (*each)(void *ctx, const struct hm_alert_young *a), void *ctx)
 {
     struct young w = {each, ctx};
-    return hm_sql_rows(hm_sql_bind(c, HM_SQL_ALERT_YOUNG, "uu", after_ms, (uint64_t)limit),
-                       young_row, &w);
+    return hm_sql_rows(
+        hm_sql_bind(c, HM_SQL_ALERT_YOUNG, "uuu", after_ms, (uint64_t)limit, (uint64_t)each_max),
+        young_row, &w);
 }
 
 struct keys {

@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <stdio.h>
 
+#define NO_SLOT UINT32_MAX
+
 struct alert { /* one live alert; slots are reused */
     bool used;
     char tenant[HM_TENANT_MAX];
@@ -119,16 +121,34 @@ void hm_tree_age(struct hm_tree *t, uint64_t now_ms)
         rebuild(t);
 }
 
-/* A free slot, else the oldest alert gives up its own. */
-static uint32_t slot(struct hm_tree *t)
+static uint32_t older(const struct hm_tree *t, uint32_t a, uint32_t b)
 {
-    uint32_t oldest = 0;
+    return a == NO_SLOT || t->alerts[b].created_ms < t->alerts[a].created_ms ? b : a;
+}
+
+/* A free slot, else the oldest alert gives up its own. An endpoint that has its share gives up one
+ * of its own: one that cries without end must not end the trees of the others. */
+static uint32_t slot(struct hm_tree *t, const uint8_t endpoint[HM_ID_BYTES], uint64_t created_ms)
+{
+    uint32_t free_slot = NO_SLOT, oldest = NO_SLOT, own = NO_SLOT, n = 0;
     for (uint32_t i = 0; i < HM_TREE_ALERTS; i++) {
-        if (!t->alerts[i].used)
-            return i;
-        if (t->alerts[i].created_ms < t->alerts[oldest].created_ms)
-            oldest = i;
+        if (!t->alerts[i].used) {
+            free_slot = i;
+            continue;
+        }
+        oldest = older(t, oldest, i);
+        if (memcmp(t->alerts[i].endpoint, endpoint, HM_ID_BYTES) == 0) {
+            own = older(t, own, i);
+            n++;
+        }
     }
+    if (n >= HM_TREE_ALERTS_EACH)
+        oldest =
+            created_ms < t->alerts[own].created_ms ? NO_SLOT : own; /* at start: newest first */
+    else if (free_slot != NO_SLOT)
+        return free_slot;
+    if (oldest == NO_SLOT)
+        return NO_SLOT;
     t->alerts[oldest].used = false;
     rebuild(t);
     return oldest;
@@ -149,7 +169,10 @@ void hm_tree_add(struct hm_tree *t, const char *tenant, const uint8_t id[HM_ID_B
 {
     int at = find_alert(t, tenant, id);
     if (at < 0) {
-        at = (int)slot(t);
+        uint32_t place = slot(t, endpoint, now_ms);
+        if (place == NO_SLOT)
+            return;
+        at = (int)place;
         t->alerts[at] = (struct alert){.used = true, .created_ms = now_ms};
         snprintf(t->alerts[at].tenant, HM_TENANT_MAX, "%s", tenant);
         memcpy(t->alerts[at].id, id, HM_ID_BYTES);
@@ -298,7 +321,7 @@ static int load_alert(void *ctx, const struct hm_alert_young *y)
 int hm_tree_load(struct hm_tree *t, struct hm_control *c, uint64_t now_ms)
 {
     uint64_t after = now_ms > HM_TREE_AGE_MS ? now_ms - HM_TREE_AGE_MS : 0;
-    int r = hm_alert_young_list(c, after, HM_TREE_ALERTS, load_alert, t);
+    int r = hm_alert_young_list(c, after, HM_TREE_ALERTS, HM_TREE_ALERTS_EACH, load_alert, t);
     for (uint32_t i = 0; !r && i < HM_TREE_ALERTS; i++) {
         struct alert *a = &t->alerts[i];
         struct {
