@@ -37,6 +37,8 @@ int hm_log_last(struct hm_log *l, uint64_t *ret_number, struct hm_buf *ret_recor
  * close. Once it is synced everything below *ret_next is durable: closed segments were synced when
  * they closed. The log itself may be appended to meanwhile. */
 int hm_log_sync_fd(struct hm_log *l, int *ret_fd, uint64_t *ret_next) HM_CHECK;
+/* Nobody knows what is on the disk (a sync failed): it stays so until the log is opened again. */
+bool hm_log_broken(const struct hm_log *l);
 uint64_t hm_log_first(const struct hm_log *l); /* oldest record still there */
 uint64_t hm_log_next(const struct hm_log *l);  /* number the next record will get */
 /* Everything below `number` may be deleted when the quota needs it. */

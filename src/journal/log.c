@@ -191,6 +191,11 @@ int hm_log_sync_fd(struct hm_log *l, int *ret_fd, uint64_t *ret_next)
     return 0;
 }
 
+bool hm_log_broken(const struct hm_log *l)
+{
+    return l->broken != 0;
+}
+
 uint64_t hm_log_first(const struct hm_log *l)
 {
     return l->segments.v[0].first;

@@ -100,10 +100,8 @@ static void on_synced(evutil_socket_t fd, short what, void *arg)
     int r = hm_store_sync_end(g->store, &m.next);
     if (r == -EAGAIN)
         return;
-    if (r) { /* after a failed fsync the kernel may have thrown the pages away: start over */
-        hm_err("the journal's disk failed: %s", strerror(-r));
-        _exit(1);
-    }
+    if (r)
+        hm_store_failed(r);
     hm_core_send(g->core, &hm_desc_gw_stored, &m);
     hm_ack_end(g, m.next);
 }

@@ -255,6 +255,12 @@ void hm_store_close(struct hm_store *s)
 
 /* ---- append ---- */
 
+void hm_store_failed(int r)
+{
+    hm_err("the journal's disk failed: %s", strerror(-r));
+    _exit(1);
+}
+
 int hm_store_append(struct hm_store *s, const struct hm_store_item *i, uint64_t *ret_number)
 {
     if (s->full)
@@ -269,6 +275,8 @@ int hm_store_append(struct hm_store *s, const struct hm_store_item *i, uint64_t 
     if (s->record.error)
         return s->record.error;
     int r = hm_log_append(s->log, hm_buf_slice(&s->record), ret_number);
+    if (r && hm_log_broken(s->log))
+        hm_store_failed(r);
     if (r == -ENOSPC)
         s->full = true;
     return r;

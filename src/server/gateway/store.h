@@ -15,7 +15,11 @@ int hm_store_open(const char *dir, struct hm_chain *chain, struct hm_store **ret
                   struct hm_error *err) HM_CHECK;
 /* Syncs, writes the checkpoint, ends the thread. */
 void hm_store_close(struct hm_store *s);
-/* -ENOSPC: disk full or over its reserve; nothing written, try again later. */
+/* Ends the process: after a failed sync the kernel may have thrown the pages away. The supervisor
+ * starts another, and the journal tells what is there. */
+_Noreturn void hm_store_failed(int r);
+/* -ENOSPC: disk full or over its reserve; nothing written, try again later. Does not return when
+ * the journal is broken. */
 int hm_store_append(struct hm_store *s, const struct hm_store_item *i,
                     uint64_t *ret_number) HM_CHECK;
 /* Ask the thread for one sync of everything appended up to now; false: one is running. */
