@@ -54,7 +54,10 @@ void hm_mon_orders_know(struct hm_monitor *m, const struct hm_msg_know_process *
     struct hm_orders *s = m->orders;
     if (s->phase != HM_PHASE_WHO || k->id != s->who_id)
         return;
-    if (k->pid > 1 && k->pid <= INT32_MAX && k->start_ns && s->target_count < HM_KILL_MAX &&
+    /* The order is signed, the engine's answer is not: without a tree it is that one process. */
+    bool named = s->order.tree == 1 || k->process_key == s->order.process_key;
+    if (named && k->pid > 1 && k->pid <= INT32_MAX && k->start_ns &&
+        s->target_count < HM_KILL_MAX &&
         k->process_key == hm_process_key(m->boot, (uint32_t)k->pid, k->start_ns))
         s->targets[s->target_count++] =
             (struct hm_kill_target){(pid_t)k->pid, k->start_ns, k->process_key};

@@ -72,6 +72,22 @@ static void spare(struct hunt *h, pid_t pid, const char *why)
                   (int)pid, why);
 }
 
+/* A pid is not given to another process while its pidfd shows one that has not ended: what /proc
+ * said before this is about the same process. */
+static bool still_runs(int pidfd)
+{
+    struct pollfd p = {pidfd, POLLIN, 0};
+    return poll(&p, 1, 0) == 0;
+}
+
+/* Is the process that this pid is now still the one that was meant? With a start time: exactly.
+ * Without one /proc had shown it as a child of a victim, so that is looked at again. */
+static bool is_meant(const struct hunt *h, const struct hm_kill_target *t,
+                     const struct hm_proc_stat *st)
+{
+    return t->start_ns ? ticks_of(t->start_ns) == st->start_ticks : is_known(h, st->parent);
+}
+
 /* 1 taken, 0 gone or another process by now, -EPERM on the never-list, -ENOSPC. */
 static int take(struct hunt *h, const struct hm_kill_target *t)
 {
@@ -81,11 +97,11 @@ static int take(struct hunt *h, const struct hm_kill_target *t)
     if (h->n == HM_KILL_MAX)
         return -ENOSPC;
     hm_autoclose int pidfd = (int)syscall(SYS_pidfd_open, t->pid, 0);
-    if (pidfd < 0 || hm_proc_stat_read(t->pid, &st) < 0)
-        return 0;
-    if (t->start_ns && ticks_of(t->start_ns) != st.start_ticks)
+    if (pidfd < 0 || hm_proc_stat_read(t->pid, &st) < 0 || !is_meant(h, t, &st))
         return 0;
     const char *why = objection(h, t->pid, &st);
+    if (!still_runs(pidfd))
+        return 0;
     if (why) {
         spare(h, t->pid, why);
         return -EPERM;

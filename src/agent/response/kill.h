@@ -6,8 +6,8 @@
 #include "base/error.h"
 #include <sys/types.h>
 
-struct hm_kill_target { /* start_ns: the kernel's start_boottime; 0: not known, start_ticks counts
-                         */
+struct hm_kill_target { /* start_ns: the kernel's start_boottime; 0: not known, then only the child
+                         * of another victim is taken */
     pid_t pid;
     uint64_t start_ns, key;
 };

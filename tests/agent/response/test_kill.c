@@ -51,6 +51,9 @@ static pid_t start(void (*body)(void), bool inside)
         body();
         _exit(0);
     }
+    /* Moving to a cgroup waits for all processors: on a busy machine that takes its time. */
+    for (int i = 0; inside && i < 500 && !hm_proc_in_cgroup(pid, scope); i++)
+        usleep(10000);
     usleep(30000);
     return pid;
 }
@@ -166,6 +169,8 @@ static void the_wrong_process_is_left_alone(void)
     struct hm_kill_target other_time = target(inside), gone = target(inside);
     other_time.start_ns += 50000000; /* five ticks: the pid was taken by another process */
     gone.pid = 30000;
+    struct hm_kill_target taken_over = target(inside); /* its parent is no victim (any more) */
+    taken_over.start_ns = 0;
     struct {
         const char *name;
         struct hm_kill_options o;
@@ -173,6 +178,7 @@ static void the_wrong_process_is_left_alone(void)
         int want;
     } rows[] = {
         {"another start time", {.scope = scope}, other_time, -ESRCH},
+        {"a pid without a start time", {.scope = scope}, taken_over, -ESRCH},
         {"a pid that is gone", {.scope = scope}, gone, -ESRCH},
         {"outside of the scope", {.scope = scope}, target(outside), -EPERM},
         {"the agent's own", {.scope = scope, .is_own = everything_is_own}, target(inside), -EPERM},
