@@ -144,6 +144,8 @@ void hm_mon_child_ended(struct hm_monitor *m, enum hm_agent_role role)
     close_child(c);
     if (role == HM_AGENT_INSPECT)
         hm_mon_inspect_lost(m);
+    if (role == HM_AGENT_ENGINE)
+        hm_mon_engine_lost(m);
     if (role == HM_AGENT_PROBE)
         hm_mon_orders_probed(m, hm_slice(NULL, 0));
     if (!m->stop && wanted(m, role))

@@ -261,6 +261,14 @@ void hm_mon_inspect_lost(struct hm_monitor *m)
     }
 }
 
+/* The next engine counts its questions from one again: an answer to the one before would be taken
+ * for another file's. */
+void hm_mon_engine_lost(struct hm_monitor *m)
+{
+    for (size_t i = 0; i < HM_MON_HASHES_MAX; i++)
+        m->hashing[i].engine_id = 0; /* no question has it */
+}
+
 void hm_mon_hashing_tick(struct hm_monitor *m, uint64_t now_ns)
 {
     for (size_t i = 0; i < HM_MON_HASHES_MAX; i++)

@@ -88,6 +88,7 @@ int hm_mon_greet(struct hm_monitor *m, enum hm_agent_role role, struct hm_error 
 
 /* requests.c */
 void hm_mon_serve(struct hm_monitor *m, enum hm_agent_role role);
+void hm_mon_engine_lost(struct hm_monitor *m);
 void hm_mon_hashing_tick(struct hm_monitor *m, uint64_t now_ns);
 void hm_mon_inspect_lost(struct hm_monitor *m); /* answer what it had been asked: unknown */
 
