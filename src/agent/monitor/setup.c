@@ -205,10 +205,15 @@ static int open_sensor(struct hm_monitor *m, struct hm_error *err)
             return hm_fail(err, -errno, "cannot open the scope cgroup %s", m->o->scope);
         so.scope_cgroup_fd = m->scope_fd;
     }
-    int r = hm_sensor_open(&so, &m->sensor, err);
+    return hm_sensor_open(&so, &m->sensor, err);
+}
+
+static int open_watch(struct hm_monitor *m, struct hm_error *err)
+{
+    int r = hm_watch_open(m->o->scope, &m->watch, err);
     if (r < 0)
         return r;
-    hm_sensor_report_json(m->sensor, &m->sensors_json);
+    hm_sensor_report_json(m->sensor, hm_watch_active(m->watch), &m->sensors_json);
     return m->sensors_json.error;
 }
 
@@ -228,14 +233,12 @@ static int open_rules(struct hm_monitor *m, struct hm_error *err)
 int hm_mon_setup(struct hm_monitor *m, struct hm_error *err)
 {
     static int (*const steps[])(struct hm_monitor *, struct hm_error *) = {
-        open_state, load_identity, read_machine, open_rules, open_sensor};
+        open_state, load_identity, read_machine, open_rules, open_sensor, open_watch};
     if (geteuid() != 0)
         return hm_fail(err, -EPERM, "the agent must be started as root");
     int r = private_mounts(err);
     for (size_t i = 0; r == 0 && i < HM_ARRAY_LEN(steps); i++)
         r = steps[i](m, err);
-    if (r == 0)
-        r = hm_watch_open(m->o->scope, &m->watch, err);
     if (r == 0)
         r = hm_mon_orders_open(m, err);
     if (r == 0 && (r = hm_ipc_pair(m->pair)) < 0)

@@ -101,7 +101,8 @@ void hm_mon_journal_again(struct hm_monitor *m);
 /* watch.c: fanotify */
 int hm_watch_open(const char *scope, struct hm_watch **ret_w, struct hm_error *err) HM_CHECK;
 void hm_watch_close(struct hm_watch *w);
-int hm_watch_fd(const struct hm_watch *w); /* -1: not available */
+int hm_watch_fd(const struct hm_watch *w);      /* -1: not available */
+bool hm_watch_active(const struct hm_watch *w); /* marks stand: file changes are seen */
 void hm_watch_tick(struct hm_watch *w, uint64_t now_ns);
 const char *hm_watch_policy(const struct hm_watch *w);              /* lines for ENGINE_START */
 void hm_watch_report(const struct hm_watch *w, struct hm_buf *out); /* JSON object for status */

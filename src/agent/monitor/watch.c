@@ -243,6 +243,11 @@ static size_t marked(const struct hm_watch *w)
     return n;
 }
 
+bool hm_watch_active(const struct hm_watch *w)
+{
+    return w->fd >= 0 && marked(w) > 0;
+}
+
 void hm_watch_report(const struct hm_watch *w, struct hm_buf *out)
 {
     hm_buf_printf(out, "{\"fanotify\":%s,\"file_systems\":%zu,\"sensitive\":%zu,\"not_watched\":[",

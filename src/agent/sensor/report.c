@@ -38,6 +38,15 @@ static const struct part_info parts[HM_PART_COUNT] = {
                            "起動時に動いているプロセス"}},
 };
 
+/* Not a program of the sensor: monitor's marks. Listed beside them, because it is seen. */
+static const struct part_info files_part = {
+    "files",
+    "fanotify",
+    {"files in watched folders: created, written, renamed, deleted, mode or owner changed; "
+     "sensitive files opened",
+     "監視対象フォルダーのファイルの作成、書き込み、名前の変更、削除、モードと所有者の変更、"
+     "機密ファイルを開く操作"}};
+
 /* What is not seen whatever the kernel: this version has no program for it. */
 static const struct hm_text always_blind[] = {
     {"UDP, ICMP, raw, packet and UNIX sockets", "UDP、ICMP、raw、パケット、UNIX ソケットの通信"},
@@ -56,6 +65,8 @@ static const struct hm_text blind_denial = {
     "セキュリティフックによる拒否はできません (カーネルが LSM プログラムを実行しない)"};
 static const struct hm_text blind_files = {"file changes: fanotify with names does not work here",
                                            "ファイルの変更 (名前付き fanotify が使えない)"};
+static const struct hm_text blind_no_mark = {"file changes: no file system here can be watched",
+                                             "ファイルの変更 (監視できるファイルシステムがない)"};
 static const struct hm_text blind_gate = {
     "no execution can be held for a verdict: fanotify permission events do not work here",
     "実行前の判定はできません (fanotify の許可イベントが使えない)"};
@@ -83,6 +94,8 @@ size_t hm_report_blind(const struct hm_report *r, const struct hm_text *list[HM_
         add(list, &n, &blind_accept_compat);
     if (!hm_probe_ok(r->probes, HM_PROBE_FANOTIFY_NAME))
         add(list, &n, &blind_files);
+    else if (!r->files)
+        add(list, &n, &blind_no_mark);
     if (!hm_probe_ok(r->probes, HM_PROBE_FANOTIFY_PERM))
         add(list, &n, &blind_gate);
     if (!hm_probe_ok(r->probes, HM_PROBE_LSM))
@@ -106,21 +119,26 @@ static void json_str(struct hm_buf *out, const char *s)
     hm_buf_puts(out, "\"");
 }
 
-static void json_active(const struct hm_sensor *s, struct hm_buf *out)
+static void json_part(const struct part_info *p, const char *how, const char **comma,
+                      struct hm_buf *out)
+{
+    hm_buf_printf(out, "%s{\"name\":\"%s\",\"how\":\"%s\",\"detail\":", *comma, p->name, how);
+    json_str(out, p->what.en);
+    hm_buf_puts(out, ",\"detail_ja\":");
+    json_str(out, p->what.ja);
+    hm_buf_puts(out, "}");
+    *comma = ",";
+}
+
+static void json_active(const struct hm_report *r, struct hm_buf *out)
 {
     const char *comma = "";
     hm_buf_puts(out, ",\"active\":[");
-    for (int i = 0; s && i < HM_PART_COUNT; i++) {
-        if (!s->active[i])
-            continue;
-        hm_buf_printf(out, "%s{\"name\":\"%s\",\"how\":\"%s\",\"detail\":", comma, parts[i].name,
-                      part_how(s, i));
-        json_str(out, parts[i].what.en);
-        hm_buf_puts(out, ",\"detail_ja\":");
-        json_str(out, parts[i].what.ja);
-        hm_buf_puts(out, "}");
-        comma = ",";
-    }
+    for (int i = 0; r->sensor && i < HM_PART_COUNT; i++)
+        if (r->sensor->active[i])
+            json_part(&parts[i], part_how(r->sensor, i), &comma, out);
+    if (r->files)
+        json_part(&files_part, files_part.how, &comma, out);
     hm_buf_puts(out, "]");
 }
 
@@ -163,7 +181,7 @@ void hm_report_json(const struct hm_report *r, struct hm_buf *out)
         hm_buf_puts(out, ",\"problem\":");
         json_str(out, r->problem);
     }
-    json_active(r->sensor, out);
+    json_active(r, out);
     json_probed(r->probes, out);
     json_blind(r, out);
     hm_buf_puts(out, "}");
@@ -196,6 +214,9 @@ void hm_report_text(const struct hm_report *r, enum hm_lang lang, struct hm_buf 
         if (r->sensor->active[i])
             hm_buf_printf(out, "  %-10s %s (%s)\n", parts[i].name, hm_text(&parts[i].what, lang),
                           part_how(r->sensor, i));
+    if (r->files)
+        hm_buf_printf(out, "  %-10s %s (%s)\n", files_part.name, hm_text(&files_part.what, lang),
+                      files_part.how);
     hm_buf_printf(out, "\n%s\n", hm_text(&blind, lang));
     for (size_t i = 0, n = hm_report_blind(r, list); i < n; i++)
         hm_buf_printf(out, "  - %s\n", hm_text(list[i], lang));
@@ -208,15 +229,9 @@ void hm_report_text(const struct hm_report *r, enum hm_lang lang, struct hm_buf 
                       hm_text(&hm_probes[i].what, lang));
 }
 
-void hm_sensor_report_json(const struct hm_sensor *s, struct hm_buf *out)
+void hm_sensor_report_json(const struct hm_sensor *s, bool files, struct hm_buf *out)
 {
     assert(s);
-    hm_report_json(&(struct hm_report){.sensor = s, .probes = &s->probes, .problem = ""}, out);
-}
-
-void hm_sensor_report_text(const struct hm_sensor *s, enum hm_lang lang, struct hm_buf *out)
-{
-    assert(s);
-    hm_report_text(&(struct hm_report){.sensor = s, .probes = &s->probes, .problem = ""}, lang,
-                   out);
+    hm_report_json(
+        &(struct hm_report){.sensor = s, .probes = &s->probes, .files = files, .problem = ""}, out);
 }

@@ -45,8 +45,8 @@ int hm_sensor_snapshot(struct hm_sensor *s, hm_sensor_record_fn fn, void *arg,
 /* What was probed, what is active, what is not seen:
  * {"tier":1,"kernel":"6.1…","active":[{"name":"exec","how":"tp_btf/sched_process_exec","detail":"…"}],
  *  "probed":[{"name":"lsm","loads":false,"error":"EPERM"}],"blind":["…"],"blind_ja":["…"]} */
-void hm_sensor_report_json(const struct hm_sensor *s, struct hm_buf *out);
-void hm_sensor_report_text(const struct hm_sensor *s, enum hm_lang lang, struct hm_buf *out);
+/* files: the caller's fanotify marks stand, so file changes are among what is active. */
+void hm_sensor_report_json(const struct hm_sensor *s, bool files, struct hm_buf *out);
 
 /* `hinomi-agent sensors [--json]`. Returns the exit code. */
 int hm_sensors_command(int argc, char **argv);

@@ -168,6 +168,42 @@ static void test_report_without_a_sensor(void **state)
     hm_buf_done(&text);
 }
 
+static bool lists_files(const struct hm_report *r)
+{
+    struct hm_buf out = HM_BUF(64 * 1024), en = HM_BUF(64 * 1024), ja = HM_BUF(64 * 1024);
+    hm_report_json(r, &out);
+    hm_report_text(r, HM_LANG_EN, &en);
+    hm_report_text(r, HM_LANG_JA, &ja);
+    cJSON *j = cJSON_ParseWithLength((const char *)out.data, out.len), *part;
+    int found = 0, blind = 0;
+    cJSON_ArrayForEach(part, cJSON_GetObjectItem(j, "active")) found +=
+        strcmp(cJSON_GetObjectItem(part, "name")->valuestring, "files") == 0 &&
+        cJSON_GetObjectItem(part, "detail")->valuestring[0] &&
+        cJSON_GetObjectItem(part, "detail_ja")->valuestring[0];
+    cJSON_ArrayForEach(part, cJSON_GetObjectItem(j, "blind")) blind +=
+        strncmp(part->valuestring, "file changes", 12) == 0;
+    assert_true((memmem(en.data, en.len, "renamed", 7) != NULL) == (found == 1));
+    assert_true((memmem(ja.data, ja.len, "機密ファイル", strlen("機密ファイル")) != NULL) ==
+                (found == 1));
+    assert_int_equal(found + blind, 1); /* seen or not seen, never both or neither */
+    cJSON_Delete(j);
+    hm_buf_done(&out);
+    hm_buf_done(&en);
+    hm_buf_done(&ja);
+    return found == 1;
+}
+
+/* Marks are monitor's: the report says what it was told, and why not. */
+static void test_report_of_watched_files(void **state)
+{
+    struct hm_probe_results all = {0}, none = {0};
+    (void)state;
+    none.error[HM_PROBE_FANOTIFY_NAME] = -ENOSYS;
+    assert_true(lists_files(&(struct hm_report){.probes = &all, .files = true, .problem = ""}));
+    assert_false(lists_files(&(struct hm_report){.probes = &all, .problem = ""}));
+    assert_false(lists_files(&(struct hm_report){.probes = &none, .problem = ""}));
+}
+
 static void test_tier_needs_every_hook(void **state)
 {
     struct hm_probe_results r = {0};
@@ -188,6 +224,7 @@ int main(void)
         cmocka_unit_test(test_ring_refuses_other_descriptors),
         cmocka_unit_test(test_every_program_has_a_name_and_a_class),
         cmocka_unit_test(test_report_without_a_sensor),
+        cmocka_unit_test(test_report_of_watched_files),
         cmocka_unit_test(test_tier_needs_every_hook),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
