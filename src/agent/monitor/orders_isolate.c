@@ -16,9 +16,8 @@
 /* ---- the file ---------------------------------------------------------------------------------
  */
 
-static int store(struct hm_monitor *m)
+static int store(struct hm_monitor *m, const struct hm_isolated *s)
 {
-    const struct hm_isolated *s = &m->orders->isolated;
     char text[512];
     int n =
         snprintf(text, sizeof text,
@@ -112,6 +111,20 @@ static void fail(struct hm_monitor *m, const struct hm_error *err)
     hm_mon_order_fail(m, err);
 }
 
+/* The isolation of the order under way, beginning now. */
+static struct hm_isolated as_ordered(const struct hm_monitor *m)
+{
+    const struct hm_orders *s = m->orders;
+    struct hm_isolated i = s->isolated;
+    i.release_ms = s->order.release_ms;
+    i.server_ms = hm_mon_order_now_ms(m);
+    i.boot_ns = hm_clock_boot_ns();
+    i.boot = m->boot;
+    i.counter = s->order.counter;
+    memcpy(i.id, s->order.id.p, 16);
+    return i;
+}
+
 void hm_mon_isolate_begin(struct hm_monitor *m)
 {
     struct hm_orders *s = m->orders;
@@ -119,10 +132,12 @@ void hm_mon_isolate_begin(struct hm_monitor *m)
     char host[256];
     uint16_t port;
     struct in6_addr any;
+    int r = 0;
     if (s->isolation) { /* already: only the time of release may have changed */
-        s->isolated.release_ms = s->order.release_ms;
-        memcpy(s->isolated.id, s->order.id.p, 16);
+        struct hm_isolated next = as_ordered(m);
         s->phase = HM_PHASE_AFTER;
+        if ((r = store(m, &next)) == 0)
+            s->isolated = next;
     } else {
         memset(&s->isolated, 0, sizeof s->isolated);
         s->probe_count = 0;
@@ -133,7 +148,9 @@ void hm_mon_isolate_begin(struct hm_monitor *m)
             memcpy(s->isolated.server_address, host, strlen(host) + 1);
         s->phase = HM_PHASE_BEFORE;
     }
-    if (hm_mon_probe_start(m, &err) < 0)
+    if (r < 0)
+        hm_fail(&err, r, "isolation goes on, but its new end could not be written to disk");
+    if (r < 0 || hm_mon_probe_start(m, &err) < 0)
         s->phase == HM_PHASE_AFTER ? hm_mon_order_fail(m, &err) : fail(m, &err);
 }
 
@@ -141,17 +158,14 @@ static void after_before(struct hm_monitor *m)
 {
     struct hm_orders *s = m->orders;
     struct hm_error err = {0};
-    int r = cut(m, &err);
-    if (r == 0) {
-        s->isolated.release_ms = s->order.release_ms;
-        s->isolated.server_ms = hm_mon_order_now_ms(m);
-        s->isolated.boot_ns = hm_clock_boot_ns();
-        s->isolated.boot = m->boot;
-        s->isolated.counter = s->order.counter;
-        memcpy(s->isolated.id, s->order.id.p, 16);
-        if ((r = store(m)) < 0)
-            hm_fail(&err, r, "isolation could not be written to disk");
-    }
+    /* On disk first: before 6.6 the filters outlive us, and a cut nobody knows of stays for ever.
+     */
+    s->isolated = as_ordered(m);
+    int r = store(m, &s->isolated);
+    if (r < 0)
+        hm_fail(&err, r, "isolation could not be written to disk");
+    else
+        r = cut(m, &err);
     s->phase = HM_PHASE_AFTER;
     if (r == 0)
         r = hm_mon_probe_start(m, &err);
@@ -328,13 +342,14 @@ int hm_mon_isolation_load(struct hm_monitor *m, struct hm_error *err)
     return 0;
 }
 
-/* By signed time and the boot clock; after a restart in the same boot the file carries it on. */
+/* By signed time and the boot clock. After a restart the file carries it on; after a reboot as if
+ * none of it had been spent switched off: never too early, and without a server not never. */
 static uint64_t now_ms(const struct hm_monitor *m)
 {
     const struct hm_isolated *s = &m->orders->isolated;
     uint64_t now = hm_mon_order_now_ms(m);
-    if (!now && s->boot == m->boot && s->server_ms)
-        now = s->server_ms + (hm_clock_boot_ns() - s->boot_ns) / 1000000;
+    if (!now && s->server_ms)
+        now = s->server_ms + (hm_clock_boot_ns() - (s->boot == m->boot ? s->boot_ns : 0)) / 1000000;
     return now;
 }
 

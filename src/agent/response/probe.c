@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/if_packet.h>
 #include <net/ethernet.h>
 #include <netdb.h>
@@ -178,9 +179,29 @@ static size_t parse(struct hm_slice text, struct target *t)
     return n;
 }
 
+/* Of all files it sees what a resolver reads. Without Landlock its uid and seccomp hold it. */
+static int confine_files(struct hm_error *err)
+{
+    static const char *const resolver[] = {"/etc", "/lib", "/usr/lib", "/run"};
+    struct hm_sandbox_path paths[HM_ARRAY_LEN(resolver)];
+    size_t n = 0;
+    int abi;
+    for (size_t i = 0; i < HM_ARRAY_LEN(resolver); i++) {
+        int fd = open(resolver[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
+        if (fd >= 0)
+            paths[n++] = (struct hm_sandbox_path){.dir_fd = fd};
+    }
+    int r = hm_sandbox_files(paths, n, true, &abi, err);
+    while (n)
+        close(paths[--n].dir_fd);
+    return r;
+}
+
 static int confine(struct hm_error *err)
 {
     int r = hm_role_drop(&hm_agent_roles[HM_AGENT_PROBE], err);
+    if (r == 0)
+        r = confine_files(err);
     return r == 0 ? hm_sandbox_syscalls(false, err) : r;
 }
 

@@ -407,13 +407,17 @@ static void isolation_outlives_monitor(struct practice *p)
 {
     char value[32];
     struct hm_msg_order o = server_order(&p->s, ++p->counter, HM_ORDER_ISOLATE);
+    o.release_ms = server_now_ms(&p->s) + 90000;
     const struct seen *e = carry_out(p, &o, "isolation");
     assert_true(e->state == HM_ORDER_DONE && contains(e, "\"isolated\":true"));
+    o = server_order(&p->s, ++p->counter, HM_ORDER_ISOLATE); /* now without an end */
+    e = carry_out(p, &o, "isolation for longer");
+    assert_true(e->state == HM_ORDER_DONE && contains(e, "\"until_ms\":0,"));
     size_t from = p->s.seen_count;
     assert_int_equal(status_of(p, "pid", value, sizeof value), 0);
     kill((pid_t)atol(value), SIGKILL);
     e = wait_event(p, from, is_restored, NULL, 30, "isolation put back");
-    assert_true(contains(e, "\"isolated\":true") &&
+    assert_true(contains(e, "\"isolated\":true") && contains(e, "\"until_ms\":0,") &&
                 contains(e, "\"name\":\"server\",\"expect\":\"open\",\"result\":\"open\""));
     assert_true(contains(e, "\"name\":\"outside-v4\",\"expect\":\"closed\",\"result\":\"closed\""));
     /* the counter outlived it too: the same order again is a replay */
