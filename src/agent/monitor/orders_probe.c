@@ -209,7 +209,8 @@ static void take_line(struct hm_orders *o, const char *name, const char *word, c
                       bool before)
 {
     struct in6_addr any;
-    if (strcmp(name, "address") == 0 &&
+    /* Asked for once, before the cut: later words must not move what the cut leaves open. */
+    if (before && !o->isolated.server_address[0] && strcmp(name, "address") == 0 &&
         (inet_pton(AF_INET, answer, &any) == 1 || inet_pton(AF_INET6, answer, &any) == 1))
         snprintf(o->isolated.server_address, sizeof o->isolated.server_address, "%s", answer);
     struct hm_probe *p = probe_named(o, name, false);

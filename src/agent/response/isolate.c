@@ -212,11 +212,13 @@ int hm_isolation_refresh(struct hm_isolation *i, struct hm_error *err)
     if (!names)
         return hm_fail(err, -errno, "cannot list the network interfaces");
     forget_gone(i, names);
-    for (const struct if_nameindex *n = names; r >= 0 && n->if_index; n++) {
+    /* One that fails does not keep the others open. */
+    for (const struct if_nameindex *n = names; n->if_index; n++) {
         if (strcmp(n->if_name, "lo") == 0 || is_attached(i, n->if_index))
             continue;
-        r = attach_interface(i, n, err);
-        added += r > 0;
+        int e = attach_interface(i, n, err);
+        r = e < 0 ? e : r;
+        added += e > 0;
     }
     if_freenameindex(names);
     return r < 0 ? r : added;
