@@ -15,9 +15,13 @@
 
 static int run_command(int argc, char **argv)
 {
-    static const struct option options[] = {{"state", 1, 0, 's'},   {"rules", 1, 0, 'r'},
-                                            {"scope", 1, 0, 'c'},   {"probes", 1, 0, 'p'},
-                                            {"offline", 0, 0, 'o'}, {0}};
+    static const struct option options[] = {{"state", 1, 0, 's'},
+                                            {"rules", 1, 0, 'r'},
+                                            {"scope", 1, 0, 'c'},
+                                            {"probes", 1, 0, 'p'},
+                                            {"leave", 1, 0, 'l'},
+                                            {"offline", 0, 0, 'o'},
+                                            {0}};
     struct hm_monitor_options o = {.state = HM_STATE_DEFAULT};
     struct hm_error err = {0};
     int c;
@@ -28,6 +32,8 @@ static int run_command(int argc, char **argv)
             o.rules = optarg;
         else if (c == 'c' && strncmp(optarg, "cgroup=", 7) == 0)
             o.scope = optarg + 7;
+        else if (c == 'l' && strncmp(optarg, "cgroup=", 7) == 0)
+            o.leave = optarg + 7;
         else if (c == 'p')
             o.probes = optarg;
         else if (c == 'o')
@@ -59,8 +65,11 @@ static const struct command {
 } commands[] = {
     {"run",
      run_command,
-     "[--state DIR] [--rules DIR] [--scope cgroup=PATH] [--offline]",
-     {"watch this machine, or one cgroup of it", "この端末（または cgroup の範囲）を見守る"}},
+     "[--state DIR] [--rules DIR] [--scope cgroup=PATH] [--leave cgroup=PREFIX] [--offline]",
+     {"watch this machine, or one cgroup of it; --leave: another agent raises the alerts of "
+      "cgroups whose name begins so, this one records them",
+      "この端末（または cgroup の範囲）を見守る。--leave で始まる名前の cgroup は記録だけを行い、"
+      "警告は別のエージェントに任せる"}},
     {"enroll",
      hm_enroll_command,
      "--server HOST:PORT --token T --ca-sha256 HEX [--state DIR] [--practice]",

@@ -180,6 +180,13 @@ int hm_resolve_endpoint(struct hm_cli *c, const char *text, char ret_id[33])
             snprintf(ret_id, 33, "%s", hm_js(e, "id"));
             n++;
         }
+    if (n == 0) /* the start of a name: "practice" for practice-vm */
+        cJSON_ArrayForEach(
+            e, hm_jo(list, "items")) if (strncmp(hm_js(e, "name"), text, strlen(text)) == 0)
+        {
+            snprintf(ret_id, 33, "%s", hm_js(e, "id"));
+            n++;
+        }
     cJSON_Delete(list);
     return n == 1 ? HM_EXIT_OK : ambiguous(c, text, n);
 }

@@ -115,7 +115,11 @@ int hm_core_new(const struct hm_core_options *o, struct hm_core **ret_core, stru
     c->users = o->users;
     c->rules = o->rules;
     c->own_pid = o->own_pid;
-    int r = hm_policy_new(o->policy_paths, &c->policy, err);
+    int r = o->leave.len < sizeof c->leave
+                ? hm_policy_new(o->policy_paths, &c->policy, err)
+                : hm_fail(err, -EINVAL, "the cgroup prefix to leave is too long");
+    if (r == 0 && o->leave.len)
+        memcpy(c->leave, o->leave.p, o->leave.len);
     if (r == 0 && !make_parts(c, o))
         r = hm_fail(err, -ENOMEM, "out of memory");
     if (r < 0) {
@@ -158,6 +162,9 @@ struct hm_event *hm_core_begin(struct hm_core *c, uint64_t class, uint64_t actio
 static void hit(void *ctx, const struct hm_rule *rule)
 {
     struct hm_core *c = ctx;
+    const struct hm_process *p = hm_table_get(c->table, c->hit_process);
+    if (p && p->left)
+        return; /* recorded, like everything; its own agent raises the alert */
     c->origin.epoch = hm_journal_epoch(c->journal);
     hm_alerts_raise(c->alerts, c->sink, &c->origin, c->table, c->users, rule, c->hit_event,
                     hm_table_get(c->table, c->hit_process));

@@ -21,6 +21,7 @@ struct hm_core_options {
     uint8_t endpoint[16];
     uint64_t boot;
     struct hm_slice policy_paths;   /* newline between */
+    struct hm_slice leave;          /* borrowed; cgroup name prefix: record, raise no alerts */
     struct hm_journal *journal;     /* borrowed */
     const struct hm_ruleset *rules; /* borrowed; NULL: detects nothing */
     const struct hm_users *users;   /* borrowed; NULL: no names */

@@ -68,8 +68,10 @@ static struct hm_slice join(struct hm_slice in, uint8_t *out, size_t max, uint8_
     return hm_slice(out, n);
 }
 
-static void set_container(struct hm_process *p, struct hm_slice cgroup)
+static void set_container(const struct hm_core *c, struct hm_process *p, struct hm_slice cgroup)
 {
+    size_t n = strlen(c->leave);
+    p->left = n && cgroup.len >= n && memcmp(cgroup.p, c->leave, n) == 0;
     struct hm_slice id = hm_container_id(cgroup);
     p->container_len = (uint8_t)id.len;
     if (id.len)
@@ -131,7 +133,7 @@ static void take_image(struct hm_core *c, struct hm_process *p, const struct hm_
     *ret_full = t.command_line;
     (void)hm_table_exec(c->table, p, &t, &like); /* -ENOSPC is counted by the table */
     p->session = r->session;
-    set_container(p, hm_record_str(h, r->cgroup));
+    set_container(c, p, hm_record_str(h, r->cgroup));
 }
 
 void hm_decode_exec(struct hm_core *c, const struct hm_rec_exec *r)
@@ -187,6 +189,7 @@ static void inherit(struct hm_core *c, struct hm_process *p, const struct hm_pro
         hm_table_share(c->table, p, parent);
     if (!p->session)
         p->session = parent->session;
+    p->left |= parent->left;
     if (!p->container_len) {
         p->container_len = parent->container_len;
         memcpy(p->container, parent->container, sizeof p->container);

@@ -157,6 +157,7 @@ static int make_core(struct hm_engine *g, const struct hm_msg_engine_start *s, s
     struct hm_core_options o = {
         .boot = s->boot,
         .policy_paths = s->policy_paths,
+        .leave = s->leave,
         .journal = g->journal,
         .rules = g->rules,
         .users = g->users,

@@ -10,6 +10,7 @@ struct hm_core {
     struct hm_core_ops ops;
     struct hm_alert_origin origin;
     struct hm_journal *journal;
+    char leave[64]; /* cgroup name prefix whose alerts another agent raises */
     uint32_t own_pid;
     uint64_t records, malformed, file_events, overflows;
     const struct hm_users *users;

@@ -76,6 +76,7 @@ static int greet_engine(struct hm_monitor *m, struct hm_error *err)
         .boot = m->boot,
         .agent_version = hm_slice_str(HM_VERSION),
         .scope = hm_slice_str(m->o->scope),
+        .leave = hm_slice_str(m->o->leave),
         .policy_paths = hm_slice_str(hm_watch_policy(m->watch)),
         .sensors = hm_buf_slice(&m->sensors_json),
         .quota_bytes = HM_MON_QUOTA_BYTES,

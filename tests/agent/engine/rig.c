@@ -87,6 +87,7 @@ struct rig *rig_new(const struct rig_options *o)
     struct hm_core_options co = {
         .boot = RIG_BOOT,
         .policy_paths = hm_slice_str(o->policy ? o->policy : "/tmp\n/etc"),
+        .leave = hm_slice_str(o->leave),
         .journal = r->journal,
         .rules = r->rules,
         .users = r->users,

@@ -78,6 +78,29 @@ static void bad(struct rig *r, uint32_t pid, uint64_t boot_ns)
                                    .args = "/tmp/x -v"});
 }
 
+static void a_left_cgroup_is_recorded_and_raises_nothing(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"hinomi-practice-77", "hinomi-other", ""};
+    for (size_t i = 0; i < HM_ARRAY_LEN(names); i++) {
+        struct rig *r =
+            rig_new(&(struct rig_options){.rules_yaml = rule, .leave = "hinomi-practice-"});
+        session(r);
+        rig_exec(r, &(struct rig_exec){.pid = 22,
+                                       .ppid = 21,
+                                       .parent_start_ns = 21,
+                                       .start_ns = 5 * SECOND,
+                                       .boot_ns = 5 * SECOND,
+                                       .path = "/tmp/x",
+                                       .args = "/tmp/x",
+                                       .cgroup = names[i]});
+        rig_read(r);
+        assert_int_equal(rig_count(r, HM_ACTION_FINDING_ALERT), i != 0);
+        assert_int_equal(rig_count(r, HM_ACTION_PROCESS_EXEC), 3);
+        rig_free(r);
+    }
+}
+
 static void alert_says_what_who_and_why_with_evidence(void **state)
 {
     (void)state;
@@ -226,6 +249,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(alert_says_what_who_and_why_with_evidence),
+        cmocka_unit_test(a_left_cgroup_is_recorded_and_raises_nothing),
         cmocka_unit_test(same_rule_and_tree_is_quiet_for_a_minute),
         cmocka_unit_test(many_trees_do_not_fill_the_quiet_table),
         cmocka_unit_test(tree_begins_where_the_table_says),
