@@ -67,7 +67,7 @@ static void print_outcome(const struct hm_cli *c, const cJSON *o)
     hm_auto(hm_buf_done) struct hm_buf b = HM_BUF(256 * 1024);
     const cJSON *d = hm_jo(o, "detail");
 
-    hm_buf_printf(&b, "%s %s: ", hm_js(o, "kind"), hm_js(o, "state"));
+    hm_buf_printf(&b, "%s %s: ", hm_word(c, hm_js(o, "kind")), hm_word(c, hm_js(o, "state")));
     if (*hm_js(d, "error"))
         add_safe(&b, hm_js(d, "error"));
     else if (hm_jo(d, "killed"))

@@ -78,8 +78,8 @@ int hm_cmd_alert(struct hm_cli *c)
     line(L(0), hm_js(a, "id"));
     line(L(1), hm_js(a, ja && *hm_js(a, "title_ja") ? "title_ja" : "title"));
     line(L(2), hm_js(a, ja && *hm_js(a, "reason_ja") ? "reason_ja" : "reason"));
-    line(L(3), hm_js(a, "severity"));
-    line(L(4), hm_js(a, "state"));
+    line(L(3), hm_word(c, hm_js(a, "severity")));
+    line(L(4), hm_word(c, hm_js(a, "state")));
     words_line(L(5), hm_jo(a, "transitions"));
     line(L(6), hm_js(hm_jo(a, "endpoint"), "name"));
     line(L(7), process);

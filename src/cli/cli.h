@@ -47,6 +47,8 @@ int hm_send(struct hm_cli *c, const char *method, const char *path, cJSON *body,
 /* The raw JSON, printed readably: numbers beyond 2^53 stay as they are. */
 int hm_get_print(struct hm_cli *c, const char *path) HM_CHECK;
 /* Full id of an endpoint (name, id or unique start of one) or an alert (start of its id). */
+/* A word of the API ("healthy", "done") as people read it; an unknown one as it is. words.c */
+const char *hm_word(const struct hm_cli *c, const char *word);
 int hm_resolve_endpoint(struct hm_cli *c, const char *text, char ret_id[33]) HM_CHECK;
 int hm_resolve_alert(struct hm_cli *c, const char *text, char ret_id[33]) HM_CHECK;
 

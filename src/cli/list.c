@@ -72,8 +72,8 @@ static void endpoint_row(struct hm_cli *c, struct hm_table *t, const cJSON *e)
 
     hm_table_cell(t, short_id(e, "id", id));
     hm_table_cell(t, hm_js(e, "name"));
-    hm_table_cell(t, hm_js(e, "state"));
-    hm_table_cell(t, hm_js(hm_jo(e, "isolation"), "state"));
+    hm_table_cell(t, hm_word(c, hm_js(e, "state")));
+    hm_table_cell(t, hm_word(c, hm_js(hm_jo(e, "isolation"), "state")));
     hm_table_cell(t, hm_jb(e, "practice") ? hm_text(&practice, c->lang) : hm_js(e, "group"));
     time_cell(t, e, "last_seen");
     hm_table_cellf(t, "%.0f", hm_jn(hm_jo(e, "losses"), "count"));
@@ -109,8 +109,8 @@ static void alert_row(struct hm_cli *c, struct hm_table *t, const cJSON *a)
 
     hm_table_cell(t, short_id(a, "id", id));
     time_cell(t, a, "event_time");
-    hm_table_cell(t, hm_js(a, "severity"));
-    hm_table_cell(t, hm_js(a, "state"));
+    hm_table_cell(t, hm_word(c, hm_js(a, "severity")));
+    hm_table_cell(t, hm_word(c, hm_js(a, "state")));
     hm_table_cell(t, hm_js(hm_jo(a, "endpoint"), "name"));
     hm_table_cell(t, *title ? title : hm_js(a, "title"));
     hm_table_cell(t, hm_js(hm_jo(a, "process"), "command_line"));
@@ -153,8 +153,8 @@ static void order_row(struct hm_cli *c, struct hm_table *t, const cJSON *o)
     (void)c;
     hm_table_cell(t, short_id(o, "id", id));
     time_cell(t, o, "created");
-    hm_table_cell(t, hm_js(o, "kind"));
-    hm_table_cell(t, hm_js(o, "state"));
+    hm_table_cell(t, hm_word(c, hm_js(o, "kind")));
+    hm_table_cell(t, hm_word(c, hm_js(o, "state")));
     hm_table_cell(t, short_id(o, "endpoint", endpoint));
     hm_table_cell(t, hm_js(o, "actor"));
     hm_table_cell(t, hm_js(o, "reason"));
