@@ -56,7 +56,10 @@ void hm_mon_orders_know(struct hm_monitor *m, const struct hm_msg_know_process *
         return;
     /* The order is signed, the engine's answer is not: without a tree it is that one process. */
     bool named = s->order.tree == 1 || k->process_key == s->order.process_key;
-    if (named && k->pid > 1 && k->pid <= INT32_MAX && k->start_ns &&
+    if (k->process_key == s->order.process_key && s->target_count == HM_KILL_MAX)
+        s->target_count--; /* whom the order names is never the one too many */
+    /* Also pid 1 is a target, to be refused as such: else only what is beneath it would be left. */
+    if (named && k->pid > 0 && k->pid <= INT32_MAX && k->start_ns &&
         s->target_count < HM_KILL_MAX &&
         k->process_key == hm_process_key(m->boot, (uint32_t)k->pid, k->start_ns))
         s->targets[s->target_count++] =
@@ -116,6 +119,8 @@ static void run(struct hm_monitor *m)
     };
     size_t survived = 0;
     s->phase = HM_PHASE_IDLE;
+    /* The engine names it last. Whether it may be killed decides about its whole tree. */
+    hm_kill_name(s->targets, s->target_count, s->order.process_key);
     int r = hm_kill(&o, &detail, &survived, &err);
     if (r < 0)
         hm_mon_order_fail(m, &err);

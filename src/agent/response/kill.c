@@ -198,13 +198,12 @@ static int run(struct hunt *h, struct hm_buf *detail, size_t *ret_survived, stru
     for (size_t i = 0; i < h->o->count; i++) {
         int r = take(h, &h->o->targets[i]);
         first = i == 0 ? r : first;
+        if (first == -EPERM) /* nothing was stopped yet */
+            break;
     }
-    if (first == -EPERM) {
-        for (size_t i = 0; i < h->n; i++)
-            signal_victim(&h->v[i], SIGCONT);
+    if (first == -EPERM)
         return hm_fail(err, -EPERM, "the process is %.*s", (int)h->spared.len,
                        (const char *)h->spared.data);
-    }
     if (h->o->tree)
         gather(h);
     if (h->n == 0)
@@ -226,6 +225,17 @@ static int run(struct hunt *h, struct hm_buf *detail, size_t *ret_survived, stru
     return detail->error
                ? hm_fail(err, detail->error, "%zu were killed, but not all can be named", killed)
                : 0;
+}
+
+void hm_kill_name(struct hm_kill_target *targets, size_t n, uint64_t key)
+{
+    for (size_t i = 1; i < n; i++)
+        if (targets[i].key == key) {
+            struct hm_kill_target named = targets[i];
+            targets[i] = targets[0];
+            targets[0] = named;
+            return;
+        }
 }
 
 int hm_kill(const struct hm_kill_options *o, struct hm_buf *detail, size_t *ret_survived,

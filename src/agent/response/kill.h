@@ -23,6 +23,8 @@ struct hm_kill_options {
     void (*describe)(void *ctx, struct hm_kill_target *victims, size_t n);
     void *ctx;
 };
+/* Move the process with this key to [0], if it is among them. */
+void hm_kill_name(struct hm_kill_target *targets, size_t n, uint64_t key);
 /* Appends {"killed":[…],"survived":[…]} to detail; past HM_KILL_NAMED_MAX also the counts. A target
  * that is gone already is no error. Errors: -ESRCH nothing was there to kill; -EPERM the named one
  * is on the never-list or outside of the scope; -ENOMEM. *ret_survived counts those that did not

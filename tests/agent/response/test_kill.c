@@ -203,6 +203,26 @@ static void the_wrong_process_is_left_alone(void)
     end(outside);
 }
 
+/* The tree of what must not be killed is not killed either, in whatever order it was named. */
+static void what_is_spared_spares_its_tree(void)
+{
+    pid_t inside = start(sleeper, true);
+    struct hm_kill_target t[3] = {target(inside), target(inside), target(1)};
+    t[2].key = 0x111;
+    hm_kill_name(t, 3, 0x111);
+    CHECK(t[0].pid == 1 && t[2].pid == inside);
+    struct hm_kill_options o = {.targets = t, .count = 3, .tree = true};
+    struct hm_buf detail = HM_BUF(64 * 1024);
+    struct hm_error err = {0};
+    size_t survived;
+    CHECK(hm_kill(&o, &detail, &survived, &err) == -EPERM);
+    CHECK(alive(inside) && !stopped(inside));
+    hm_kill_name(t, 3, 0x999); /* not among them: as they were */
+    CHECK(t[0].pid == 1);
+    hm_buf_done(&detail);
+    end(inside);
+}
+
 /* Targets besides the first come from the engine: children that were reparented long ago. */
 static void named_orphans_die_too(void)
 {
@@ -265,6 +285,11 @@ static void test_wrong(void **s)
     (void)s;
     in_pid_namespace(the_wrong_process_is_left_alone);
 }
+static void test_spared_tree(void **s)
+{
+    (void)s;
+    in_pid_namespace(what_is_spared_spares_its_tree);
+}
 static void test_orphans(void **s)
 {
     (void)s;
@@ -306,9 +331,9 @@ static int remove_cgroup(void **state)
 int run_kill_tests(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_growing),       cmocka_unit_test(test_one),
-        cmocka_unit_test(test_wrong),         cmocka_unit_test(test_orphans),
-        cmocka_unit_test(proc_is_read_right),
+        cmocka_unit_test(test_growing),     cmocka_unit_test(test_one),
+        cmocka_unit_test(test_wrong),       cmocka_unit_test(test_orphans),
+        cmocka_unit_test(test_spared_tree), cmocka_unit_test(proc_is_read_right),
     };
     return cmocka_run_group_tests_name("kill", tests, make_cgroup, remove_cgroup);
 }
