@@ -1,5 +1,5 @@
-/* The words of the API's enumerations in the reader's language. What --json prints and what commands
- * take stay the API's own words. */
+/* The words of the API's enumerations in the reader's language. What --json prints and what
+ * commands take stay the API's own words. */
 #include "cli/cli.h"
 #include <string.h>
 

@@ -139,8 +139,8 @@ gid_t hm_role_group(const struct hm_role *role)
 static int drop_capabilities(void)
 {
     for (int cap = 0; cap <= 63; cap++)
-        if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1 &&
-            prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 && errno != EPERM)
+        if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1 && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 &&
+            errno != EPERM)
             return -errno;
     prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0); /* kernels without it have none */
     return 0;
@@ -148,7 +148,8 @@ static int drop_capabilities(void)
 
 static int change_ids(uid_t uid, gid_t gid, gid_t extra)
 {
-    if (setgroups(extra == (gid_t)-1 ? 0 : 1, &extra) < 0 || setresgid(gid, gid, gid) < 0 || setresuid(uid, uid, uid) < 0)
+    if (setgroups(extra == (gid_t)-1 ? 0 : 1, &extra) < 0 || setresgid(gid, gid, gid) < 0 ||
+        setresuid(uid, uid, uid) < 0)
         return -errno;
     return 0;
 }

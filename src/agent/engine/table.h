@@ -12,7 +12,7 @@ struct hm_process {
     uint32_t ns_pid, ns_mnt, ns_net;
     uint64_t cgroup_id;
     bool has_user, has_ns, snapshot; /* snapshot: it ran before we did */
-    bool left; /* in a cgroup whose alerts another agent raises */
+    bool left;                       /* in a cgroup whose alerts another agent raises */
     uint8_t container_len;
     char container[64];
     struct hm_image *image; /* NULL: never seen to exec; the table's reference */

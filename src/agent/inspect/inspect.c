@@ -20,10 +20,11 @@
 #define UNDER_SANITIZER 0
 #endif
 
-#define PIECE_BYTES    (256 * 1024)
-#define MEMORY_BYTES   (256ull << 20)
-#define FILE_MAX_BYTES (1ull << 30) /* larger ones are not programs anybody starts twice a second  \
-                                     */
+#define PIECE_BYTES  (256 * 1024)
+#define MEMORY_BYTES (256ull << 20)
+#define FILE_MAX_BYTES                                                                             \
+    (1ull << 30) /* larger ones are not programs anybody starts twice a second                     \
+                  */
 
 struct inspect {
     struct hm_sha256 *sha;

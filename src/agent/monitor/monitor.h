@@ -5,11 +5,11 @@
 #include <stdbool.h>
 
 struct hm_monitor_options {
-    const char *state;  /* state folder */
-    const char *rules;  /* folder of rules; NULL: the engine runs without */
-    const char *scope;  /* cgroup v2 folder; NULL: the whole host */
-    const char *leave;  /* processes in cgroup folders whose name begins so are recorded, but another
-                           agent raises their alerts; NULL: none */
+    const char *state; /* state folder */
+    const char *rules; /* folder of rules; NULL: the engine runs without */
+    const char *scope; /* cgroup v2 folder; NULL: the whole host */
+    const char *leave; /* processes in cgroup folders whose name begins so are recorded, but another
+                          agent raises their alerts; NULL: none */
     const char *probes; /* what isolation must cut off, besides what is found: "NAME ADDRESS PORT"
                            lines; may be NULL */
     bool offline;       /* no uplink, no identity needed */

@@ -21,7 +21,7 @@
 
 /* ---- alerts' live trees ---- */
 #define HM_TREE_ALERTS      256 /* alerts kept live at once: the newest */
-#define HM_TREE_ALERTS_EACH 24 /* of one endpoint */
+#define HM_TREE_ALERTS_EACH 24  /* of one endpoint */
 #define HM_TREE_AGE_MS      (24ull * 3600 * 1000)
 #define HM_TREE_NODES       2000  /* processes of one alert; more are counted */
 #define HM_TREE_EVENTS      5000  /* events of one alert; more are counted */

@@ -39,7 +39,7 @@ struct rig {
     bool refuse;  /* questions find no room */
 };
 struct rig_options {
-    const char *leave; /* cgroup prefix whose alerts another agent raises */
+    const char *leave;               /* cgroup prefix whose alerts another agent raises */
     const char *policy, *rules_yaml; /* one rule, NULL none */
     size_t live_max, exited_max, files_max, dirs_max;
     uint64_t quota;
