@@ -1,6 +1,7 @@
 /* Owns the events monitor makes itself, and their way to the engine. What the engine may not have
  * stored when it crashed is sent again: an order's outcome has no other source. */
 #include "agent/monitor/state.h"
+#include <stdio.h>
 
 static void keep(struct hm_monitor *m, struct hm_slice bytes, enum hm_lane lane)
 {
@@ -24,7 +25,8 @@ static void send_event(struct hm_monitor *m, struct hm_slice bytes, uint64_t lan
 void hm_mon_journal(struct hm_monitor *m, struct hm_event *e, enum hm_lane lane)
 {
     struct hm_buf b hm_auto(hm_buf_done) = HM_BUF(HM_EVENT_MAX_BYTES);
-    hm_event_set_u64(e, HM_F_CLASS, HM_CLASS_AGENT);
+    if (!hm_event_has(e, HM_F_CLASS))
+        hm_event_set_u64(e, HM_F_CLASS, HM_CLASS_AGENT);
     hm_event_set_u64(e, HM_F_BOOT_NS, hm_clock_boot_ns());
     hm_event_set_u64(e, HM_F_WALL_NS, hm_clock_wall_ns());
     hm_event_encode(e, &b);
@@ -46,6 +48,28 @@ void hm_mon_journal_text(struct hm_monitor *m, enum hm_action action, const char
     hm_event_set(&e, HM_F_AGENT_PROCESS, hm_slice_str(process));
     hm_event_set(&e, HM_F_AGENT_DETAIL, hm_slice_str(detail));
     hm_event_set(&e, HM_F_AGENT_VERSION, hm_slice_str(HM_VERSION));
+    hm_mon_journal(m, &e, HM_LANE_BULK);
+}
+
+/* The sensor lives as long as monitor: what happened since the one before wrote its last status was
+ * not seen, and how much it was nobody knows. */
+void hm_mon_journal_gap(struct hm_monitor *m)
+{
+    char why[96];
+    struct hm_event e;
+    uint64_t away_ns;
+    int was_running = hm_mon_status_before(m, &away_ns);
+    if (was_running < 0)
+        return; /* there was none before */
+    uint64_t now = hm_clock_boot_ns();
+    snprintf(why, sizeof why, "the agent %s; nothing was seen meanwhile",
+             was_running ? "ended without notice" : "was stopped");
+    hm_event_clear(&e);
+    hm_event_set_u64(&e, HM_F_CLASS, HM_CLASS_LOSS);
+    hm_event_set_u64(&e, HM_F_ACTION, HM_ACTION_LOSS_SENSOR);
+    hm_event_set_u64(&e, HM_F_LOSS_FROM_NS, away_ns < now ? now - away_ns : 0);
+    hm_event_set_u64(&e, HM_F_LOSS_TO_NS, now);
+    hm_event_set(&e, HM_F_AGENT_DETAIL, hm_slice_str(why));
     hm_mon_journal(m, &e, HM_LANE_BULK);
 }
 

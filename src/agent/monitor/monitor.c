@@ -123,6 +123,8 @@ int hm_monitor_run(const struct hm_monitor_options *o, struct hm_error *err)
         m->child[role] = (struct hm_child){.role = role, .fd = -1, .pidfd = -1};
     int r = hm_mon_setup(m, err);
     if (r == 0)
+        hm_mon_journal_gap(m);
+    if (r == 0)
         r = open_loop(m, err);
     if (r == 0)
         r = hm_mon_start_children(m, err);

@@ -115,6 +115,9 @@ bool hm_watch_stat(const struct hm_watch *w, struct hm_slice fsid, struct hm_sli
                    struct stat *ret_st);
 
 /* status.c */
+/* 1 the monitor before this one did not stop in order, 0 it did, negative: there was none. */
+int hm_mon_status_before(const struct hm_monitor *m, uint64_t *ret_away_ns) HM_CHECK;
+void hm_mon_journal_gap(struct hm_monitor *m); /* before the first status is written */
 void hm_mon_status_write(struct hm_monitor *m);
 
 /* orders.c */

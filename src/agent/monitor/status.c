@@ -1,7 +1,9 @@
 /* Owns status.json: what `hinomi-agent status` shows, written whole or not at all. */
 #include "agent/monitor/state.h"
 #include <fcntl.h>
+#include <errno.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void put_text(struct hm_buf *b, const char *name, struct hm_slice s)
@@ -52,6 +54,24 @@ static void encode(struct hm_monitor *m, struct hm_buf *b)
     hm_watch_report(m->watch, b);
     hm_mon_orders_report(m, b);
     hm_buf_puts(b, "}\n");
+}
+
+/* The file is written every second: its age is how long nobody watched. */
+int hm_mon_status_before(const struct hm_monitor *m, uint64_t *ret_away_ns)
+{
+    char text[4096];
+    struct stat st;
+    hm_autoclose int fd = openat(m->state_fd, "status.json", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    ssize_t n = read(fd, text, sizeof text - 1);
+    if (n < 0)
+        return -errno;
+    text[n] = 0;
+    uint64_t then = (uint64_t)st.st_mtim.tv_sec * 1000000000 + (uint64_t)st.st_mtim.tv_nsec;
+    uint64_t now = hm_clock_wall_ns();
+    *ret_away_ns = then < now ? now - then : 0;
+    return strstr(text, "\"running\":true") != NULL;
 }
 
 void hm_mon_status_write(struct hm_monitor *m)
