@@ -57,10 +57,11 @@ static void print_history(const cJSON *a)
 int hm_cmd_alert(struct hm_cli *c)
 {
     static const struct hm_text labels[] = {
-        {"alert", "アラート"},  {"what", "内容"},        {"why", "理由"},
-        {"severity", "深刻度"}, {"state", "状態"},       {"can become", "次の状態"},
-        {"endpoint", "端末"},   {"process", "プロセス"}, {"command", "コマンド"},
-        {"user", "ユーザー"},   {"time", "時刻"},        {"ATT&CK", "ATT&CK"}};
+        {"alert", "アラート"},     {"what", "内容"},        {"why", "理由"},
+        {"severity", "深刻度"},    {"state", "状態"},       {"can become", "次の状態"},
+        {"endpoint", "端末"},      {"process", "プロセス"}, {"command", "コマンド"},
+        {"user", "ユーザー"},      {"time", "時刻"},        {"ATT&CK", "ATT&CK"},
+        {"do now", "いま行うこと"}};
     bool ja = c->lang == HM_LANG_JA;
     char path[128], when[32], process[512];
     cJSON *a = NULL;
@@ -78,6 +79,8 @@ int hm_cmd_alert(struct hm_cli *c)
     line(L(0), hm_js(a, "id"));
     line(L(1), hm_js(a, ja && *hm_js(a, "title_ja") ? "title_ja" : "title"));
     line(L(2), hm_js(a, ja && *hm_js(a, "reason_ja") ? "reason_ja" : "reason"));
+    if (*hm_js(a, "advice"))
+        line(L(12), hm_js(a, ja && *hm_js(a, "advice_ja") ? "advice_ja" : "advice"));
     line(L(3), hm_word(c, hm_js(a, "severity")));
     line(L(4), hm_word(c, hm_js(a, "state")));
     words_line(L(5), hm_jo(a, "transitions"));

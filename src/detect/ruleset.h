@@ -8,6 +8,7 @@
 struct hm_rule { /* what a match tells; lives as long as the rule set */
     const char *id, *title, *title_ja;
     const char *reason, *reason_ja;   /* templates: {process.image} is replaced by the value */
+    const char *advice, *advice_ja;   /* what to do now; templates too, empty when nobody knows */
     const char *techniques, *tactics; /* comma between: "T1059.004", "execution" */
     const char *path;                 /* file it came from */
     uint64_t version;                 /* hash of the source text */

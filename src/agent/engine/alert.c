@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/map.h"
+#include <assert.h>
 #include <stdlib.h>
 
 /* Evidence leaves room for the alert's own fields beneath the event's ceiling. */
@@ -13,8 +14,8 @@
 #define REASON_BYTES   4096
 
 struct hm_alerts {
-    struct hm_map *quiet; /* hash of (rule, tree) → boot clock of the alert */
-    struct hm_buf evidence, one, reason, reason_ja;
+    struct hm_map *quiet;                  /* hash of (rule, tree) → boot clock of the alert */
+    struct hm_buf evidence, one, words[4]; /* words: what the event borrows until it is put */
     struct hm_alert_counts counts;
 };
 
@@ -27,8 +28,8 @@ struct hm_alerts *hm_alerts_new(void)
     }
     a->evidence = HM_BUF(EVIDENCE_BYTES);
     a->one = HM_BUF(HM_EVENT_MAX_BYTES);
-    a->reason = HM_BUF(REASON_BYTES);
-    a->reason_ja = HM_BUF(REASON_BYTES);
+    for (size_t i = 0; i < HM_ARRAY_LEN(a->words); i++)
+        a->words[i] = HM_BUF(REASON_BYTES);
     return a;
 }
 
@@ -39,8 +40,8 @@ void hm_alerts_free(struct hm_alerts *a)
     hm_map_free(a->quiet);
     hm_buf_done(&a->evidence);
     hm_buf_done(&a->one);
-    hm_buf_done(&a->reason);
-    hm_buf_done(&a->reason_ja);
+    for (size_t i = 0; i < HM_ARRAY_LEN(a->words); i++)
+        hm_buf_done(&a->words[i]);
     free(a);
 }
 
@@ -141,14 +142,20 @@ static void from_rule(struct hm_alerts *a, struct hm_event *f, const struct hm_r
     hm_event_set_u64(f, HM_F_ALERT_SEVERITY, r->severity);
     text(f, HM_F_ALERT_TECHNIQUES, r->techniques);
     text(f, HM_F_ALERT_TACTICS, r->tactics);
-    hm_buf_clear(&a->reason);
-    hm_buf_clear(&a->reason_ja);
-    hm_rule_render(r->reason ? r->reason : r->title, e, &a->reason);
-    hm_event_set(f, HM_F_ALERT_REASON, hm_buf_slice(&a->reason));
-    const char *ja = r->reason_ja ? r->reason_ja : r->title_ja;
-    if (ja) {
-        hm_rule_render(ja, e, &a->reason_ja);
-        hm_event_set(f, HM_F_ALERT_REASON_JA, hm_buf_slice(&a->reason_ja));
+    const struct {
+        enum hm_field field;
+        const char *template;
+    } words[] = {{HM_F_ALERT_REASON, r->reason ? r->reason : r->title},
+                 {HM_F_ALERT_REASON_JA, r->reason_ja ? r->reason_ja : r->title_ja},
+                 {HM_F_ALERT_ADVICE, r->advice},
+                 {HM_F_ALERT_ADVICE_JA, r->advice_ja}};
+    static_assert(HM_ARRAY_LEN(words) == HM_ARRAY_LEN(a->words), "a buffer each");
+    for (size_t i = 0; i < HM_ARRAY_LEN(words); i++) {
+        hm_buf_clear(&a->words[i]);
+        if (!words[i].template || !*words[i].template)
+            continue;
+        hm_rule_render(words[i].template, e, &a->words[i]);
+        hm_event_set(f, words[i].field, hm_buf_slice(&a->words[i]));
     }
 }
 
@@ -181,7 +188,7 @@ void hm_alerts_raise(struct hm_alerts *a, struct hm_sink *sink,
     hm_event_set_u64(&f, HM_F_ALERT_EVENT_SEQ, hm_event_u64(e, HM_F_SEQ));
     hm_sink_put(sink, HM_LANE_ALERT, &f);
     a->counts.raised++;
-    hm_debug("alert: %s: %.*s", rule->title, (int)a->reason.len, (const char *)a->reason.data);
+    hm_debug("alert: %s: %.*s", rule->title, (int)a->words[0].len, (const char *)a->words[0].data);
 }
 
 struct hm_alert_counts hm_alert_counts(const struct hm_alerts *a)

@@ -70,6 +70,8 @@ static void words(struct hm_sigma *s, const struct hm_yaml *doc, struct hm_rule 
     r->title_ja = keep(s, hm_yaml_str(own, "title_ja", r->title));
     r->reason = keep(s, hm_yaml_str(own, "reason", about));
     r->reason_ja = keep(s, hm_yaml_str(own, "reason_ja", r->reason));
+    r->advice = keep(s, hm_yaml_str(own, "advice", ""));
+    r->advice_ja = keep(s, hm_yaml_str(own, "advice_ja", r->advice));
 }
 
 int hm_sigma_rule(struct hm_sigma *s, const struct hm_yaml *doc, const char *path, uint64_t version,

@@ -48,6 +48,8 @@ static void write_alert(struct hm_jw *j, const struct hm_alert_row *r)
     hm_jw_str(j, "title_ja", r->title_ja);
     hm_jw_str(j, "reason", r->reason);
     hm_jw_str(j, "reason_ja", r->reason_ja);
+    hm_jw_str(j, "advice", r->advice);
+    hm_jw_str(j, "advice_ja", r->advice_ja);
     hm_jw_str(j, "severity", severity_name(r->severity));
     hm_jw_u64(j, "severity_id", r->severity);
     hm_jw_str(j, "state", r->state);

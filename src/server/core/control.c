@@ -9,8 +9,14 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define SCHEMA_VERSION  1
 #define BUSY_TIMEOUT_MS 5000
+
+/* Step i leads from version i + 1 to i + 2. schema.sql is always the newest. */
+static const char *const upgrades[] = {
+    "ALTER TABLE alerts ADD COLUMN advice TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE alerts ADD COLUMN advice_ja TEXT NOT NULL DEFAULT ''",
+};
+#define SCHEMA_VERSION ((int)HM_ARRAY_LEN(upgrades) + 1)
 
 static const char schema[] =
 #include "server/core/schema.sql.h"
@@ -65,6 +71,28 @@ static int open_db(const char *path, int flags, struct hm_control **ret_c, struc
     return 0;
 }
 
+static int set_version(struct hm_control *c, int v)
+{
+    char text[64];
+    snprintf(text, sizeof text, "PRAGMA user_version = %d", v);
+    return sqlite3_exec(c->db, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : -EIO;
+}
+
+/* Several roles open the file at once: the first one does it, the others find it done. */
+static int upgrade(struct hm_control *c)
+{
+    int r = hm_control_begin(c);
+    if (r)
+        return r;
+    int v = user_version(c->db);
+    for (; r == 0 && v >= 1 && v < SCHEMA_VERSION; v++)
+        if (sqlite3_exec(c->db, upgrades[v - 1], NULL, NULL, NULL) != SQLITE_OK)
+            r = -EIO;
+    if (r == 0 && v == SCHEMA_VERSION)
+        r = set_version(c, v);
+    return hm_control_end(c, r);
+}
+
 int hm_control_open(const char *path, struct hm_control **ret_c, struct hm_error *err)
 {
     if (access(path, F_OK) != 0)
@@ -74,7 +102,11 @@ int hm_control_open(const char *path, struct hm_control **ret_c, struct hm_error
     if (r)
         return r;
     int v = user_version(c->db);
-    if (v != SCHEMA_VERSION) {
+    if (v >= 1 && v < SCHEMA_VERSION) {
+        r = upgrade(c);
+        v = user_version(c->db);
+    }
+    if (r || v != SCHEMA_VERSION) {
         hm_control_close(c);
         return hm_fail(err, -EPROTO, "%s: schema version %d, this program knows %d", path, v,
                        SCHEMA_VERSION);
@@ -206,7 +238,7 @@ static int first_rows(struct hm_control *c, struct hm_control_first *f, const ch
 
 static int fill(struct hm_control *c, struct hm_control_first *f, struct hm_error *err)
 {
-    char hash[128], version[64];
+    char hash[128];
     snprintf(f->tenant, sizeof f->tenant, "default");
     snprintf(f->user, sizeof f->user, "admin");
     int r = one_time_password(f->password);
@@ -219,8 +251,7 @@ static int fill(struct hm_control *c, struct hm_control_first *f, struct hm_erro
     r = first_rows(c, f, hash);
     if (r)
         return hm_fail(err, r, "first rows: %s", sqlite3_errmsg(c->db));
-    snprintf(version, sizeof version, "PRAGMA user_version = %d", SCHEMA_VERSION);
-    return sqlite3_exec(c->db, version, NULL, NULL, NULL) == SQLITE_OK
+    return set_version(c, SCHEMA_VERSION) == 0
                ? 0
                : hm_fail(err, -EIO, "user_version: %s", sqlite3_errmsg(c->db));
 }

@@ -109,6 +109,7 @@ struct hm_alert_row {
     const char *endpoint_name;
     bool practice;
     const char *state, *rule_id, *title, *title_ja, *reason, *reason_ja;
+    const char *advice, *advice_ja;   /* what to do now; empty when nobody knows */
     const char *techniques, *tactics; /* comma between */
     uint64_t severity;                /* OCSF 1..5 */
     uint64_t event_ns, received_ns, created_ms;

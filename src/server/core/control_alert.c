@@ -95,7 +95,9 @@ static int alert_row(void *ctx, sqlite3_stmt *st)
         .count = hm_sql_u64(st, 25),
         .nodes_dropped = hm_sql_u64(st, 26),
         .events_dropped = hm_sql_u64(st, 27),
-        .evidence = a->one ? hm_sql_text(st, 28) : NULL,
+        .advice = hm_sql_text(st, 28),
+        .advice_ja = hm_sql_text(st, 29),
+        .evidence = a->one ? hm_sql_text(st, 30) : NULL,
     };
     hm_sql_blob(st, 0, r.id, sizeof r.id);
     hm_sql_blob(st, 1, r.endpoint, sizeof r.endpoint);

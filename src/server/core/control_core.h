@@ -58,7 +58,8 @@ int hm_endpoint_set_isolation(struct hm_control *c, const char *tenant,
 /* ---- alerts and their trees (control_tree.c) ---- */
 struct hm_alert_new {
     uint8_t id[HM_ID_BYTES], endpoint[HM_ID_BYTES];
-    struct hm_slice rule_id, title, title_ja, reason, reason_ja, techniques, tactics;
+    struct hm_slice rule_id, title, title_ja, reason, reason_ja, advice, advice_ja, techniques,
+        tactics;
     struct hm_slice image, command_line, user, evidence;
     uint64_t severity, rule_version, event_ns, received_ns, tree_key, process_key, pid;
     uint64_t epoch, boot, event_seq;

@@ -6,11 +6,12 @@
 
 int hm_alert_put(struct hm_control *c, const char *tenant, const struct hm_alert_new *a)
 {
-    int r = hm_sql_run(c, HM_SQL_ALERT_PUT, "tIIusussssssuuuuuusssuuus", tenant, a->id, a->endpoint,
-                       a->severity, a->rule_id, a->rule_version, a->title, a->title_ja, a->reason,
-                       a->reason_ja, a->techniques, a->tactics, a->event_ns, a->received_ns,
-                       hm_control_now_ms(), a->tree_key, a->process_key, a->pid, a->image,
-                       a->command_line, a->user, a->epoch, a->boot, a->event_seq, a->evidence);
+    int r = hm_sql_run(c, HM_SQL_ALERT_PUT, "tIIusussssssuuuuuusssuuusss", tenant, a->id,
+                       a->endpoint, a->severity, a->rule_id, a->rule_version, a->title, a->title_ja,
+                       a->reason, a->reason_ja, a->techniques, a->tactics, a->event_ns,
+                       a->received_ns, hm_control_now_ms(), a->tree_key, a->process_key, a->pid,
+                       a->image, a->command_line, a->user, a->epoch, a->boot, a->event_seq,
+                       a->evidence, a->advice, a->advice_ja);
     return r;
 }
 

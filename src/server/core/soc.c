@@ -166,6 +166,8 @@ static void describe(struct hm_soc_item *it, const struct hm_event *e, const str
                                .title_ja = hm_event_str(e, HM_F_RULE_TITLE_JA),
                                .reason = hm_event_str(e, HM_F_ALERT_REASON),
                                .reason_ja = hm_event_str(e, HM_F_ALERT_REASON_JA),
+                               .advice = hm_event_str(e, HM_F_ALERT_ADVICE),
+                               .advice_ja = hm_event_str(e, HM_F_ALERT_ADVICE_JA),
                                .techniques = hm_event_str(e, HM_F_ALERT_TECHNIQUES),
                                .tactics = hm_event_str(e, HM_F_ALERT_TACTICS),
                                .event_ns = first_u64(d, e, HM_F_WALL_NS),

@@ -25,7 +25,9 @@ static const char rule[] = "title: Program in a temporary folder\n"
                            "hinomi:\n"
                            "  title_ja: 一時フォルダーのプログラム\n"
                            "  reason: '{process.image} runs from a temporary folder'\n"
-                           "  reason_ja: '{process.image} が実行されました'\n";
+                           "  reason_ja: '{process.image} が実行されました'\n"
+                           "  advice: 'Look at {process.image}.'\n"
+                           "  advice_ja: '{process.image} を確認してください。'\n";
 
 /* systemd(1) → sshd(10) → bash(20, hanako) → sh(21) → /tmp/x(22) */
 static void session(struct rig *r)
@@ -116,6 +118,8 @@ static void alert_says_what_who_and_why_with_evidence(void **state)
     rig_assert_text(a, HM_F_RULE_ID, "11111111-2222-4333-8444-555555555555");
     rig_assert_text(a, HM_F_RULE_TITLE_JA, "一時フォルダーのプログラム");
     rig_assert_text(a, HM_F_ALERT_REASON, "/tmp/x runs from a temporary folder");
+    rig_assert_text(a, HM_F_ALERT_ADVICE, "Look at /tmp/x.");
+    rig_assert_text(a, HM_F_ALERT_ADVICE_JA, "/tmp/x を確認してください。");
     rig_assert_text(a, HM_F_ALERT_TECHNIQUES, "T1204.002");
     rig_assert_text(a, HM_F_PROCESS_COMMAND_LINE, "/tmp/x -v");
     rig_assert_text(a, HM_F_USER_NAME, "hanako");

@@ -108,6 +108,8 @@ static void add_alert(struct world *w, uint8_t fill, uint64_t severity, const ch
         .title_ja = hm_slice_str("リバースシェル"),
         .reason = hm_slice_str("The shell /bin/sh talks to 198.51.100.7"),
         .reason_ja = hm_slice_str("シェル /bin/sh が 198.51.100.7 と通信しています"),
+        .advice = hm_slice_str("Keep the power on and isolate the endpoint."),
+        .advice_ja = hm_slice_str("電源は切らず、端末を隔離してください。"),
         .techniques = hm_slice_str("T1059.004,T1095"),
         .tactics = hm_slice_str("execution"),
         .image = hm_slice_str("/bin/sh"),

@@ -113,6 +113,7 @@ function Page({ alert }: { alert: AlertDetail }) {
   const tree = useAlertTree(alert.id);
   const timeline = useAlertTimeline(alert.id);
   const title = lang === 'ja' ? alert.title_ja || alert.title : alert.title;
+  const advice = lang === 'ja' ? alert.advice_ja || alert.advice : alert.advice;
   const completeness = timeline.data?.completeness ?? tree.data?.completeness;
   return (
     <>
@@ -134,6 +135,16 @@ function Page({ alert }: { alert: AlertDetail }) {
               <Safe text={lang === 'ja' ? alert.reason_ja || alert.reason : alert.reason} />
             </p>
           </div>
+          {advice && (
+            <div>
+              <h2 id="advice" className="why-label">
+                {t('alert.advice')}
+              </h2>
+              <p className="reason" data-testid="advice">
+                <Safe text={advice} />
+              </p>
+            </div>
+          )}
           <Facts alert={alert} />
         </div>
       </section>
