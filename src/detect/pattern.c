@@ -188,12 +188,15 @@ int hm_pattern_string(struct hm_slice s, enum hm_affix affix, bool cased, struct
     return 0;
 }
 
-int hm_pattern_regex(struct hm_slice s, const char *flags, struct hm_pattern *ret_p,
-                     struct hm_error *err)
+int hm_pattern_regex(struct hm_slice s, const char *flags, struct hm_arena *a,
+                     struct hm_pattern *ret_p, struct hm_error *err)
 {
     uint32_t options = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_MATCH_INVALID_UTF;
-    for (; *flags; flags++)
-        options |= *flags == 'i' ? PCRE2_CASELESS : *flags == 'm' ? PCRE2_MULTILINE : PCRE2_DOTALL;
+    for (const char *f = flags; *f; f++)
+        options |= *f == 'i' ? PCRE2_CASELESS : *f == 'm' ? PCRE2_MULTILINE : PCRE2_DOTALL;
+    const char *source = hm_arena_strndup(a, s.p, s.len);
+    if (!source)
+        return -ENOMEM;
     int code;
     PCRE2_SIZE at;
     pcre2_code *re = pcre2_compile(s.p, s.len, options, &code, &at, NULL);
@@ -203,7 +206,13 @@ int hm_pattern_regex(struct hm_slice s, const char *flags, struct hm_pattern *re
         return hm_fail(err, -EINVAL, "regular expression, character %zu: %s", (size_t)at,
                        (char *)text);
     }
-    *ret_p = (struct hm_pattern){.kind = HM_PATTERN_REGEX, .cased = true, .regex = re};
+    *ret_p = (struct hm_pattern){.kind = HM_PATTERN_REGEX,
+                                 .cased = true,
+                                 .text = hm_slice(source, s.len),
+                                 .re_i = strchr(flags, 'i'),
+                                 .re_m = strchr(flags, 'm'),
+                                 .re_s = strchr(flags, 's'),
+                                 .regex = re};
     return 0;
 }
 

@@ -20,7 +20,10 @@ struct hm_pattern {
     bool cased;     /* compare bytes; else ASCII letters fold */
     bool is_number; /* text is a decimal number: compared as one with numeric fields */
     uint64_t number;
-    struct hm_slice text; /* folded unless cased; GLOB: '*' and '?' are the bytes 0x01 and 0x02 */
+    /* Folded unless cased; GLOB: '*' and '?' are the bytes 0x01 and 0x02. REGEX: the expression as
+     * written, from which the matcher takes its literals and a loaded rule set compiles it anew. */
+    struct hm_slice text;
+    bool re_i, re_m, re_s;          /* REGEX: its flags */
     uint8_t ip[16], ip_len, prefix; /* CIDR */
     void *regex;                    /* pcre2_code, freed by hm_pattern_done */
 };
@@ -30,8 +33,8 @@ enum hm_affix { HM_AFFIX_NONE, HM_AFFIX_PREFIX, HM_AFFIX_SUFFIX, HM_AFFIX_BOTH }
 int hm_pattern_string(struct hm_slice s, enum hm_affix affix, bool cased, struct hm_arena *a,
                       struct hm_pattern *ret_p) HM_CHECK;
 /* flags: letters i, m, s. Errors: -EINVAL with PCRE2's words. */
-int hm_pattern_regex(struct hm_slice s, const char *flags, struct hm_pattern *ret_p,
-                     struct hm_error *err) HM_CHECK;
+int hm_pattern_regex(struct hm_slice s, const char *flags, struct hm_arena *a,
+                     struct hm_pattern *ret_p, struct hm_error *err) HM_CHECK;
 int hm_pattern_cidr(struct hm_slice s, struct hm_pattern *ret_p) HM_CHECK;
 void hm_pattern_done(struct hm_pattern *p);
 

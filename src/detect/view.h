@@ -15,10 +15,10 @@ enum hm_datum_kind {
 struct hm_datum {
     enum hm_datum_kind kind;
     struct hm_slice text;
-    int64_t number;              /* NUMBER; a real has real = true and its value in text only */
+    int64_t number; /* NUMBER; a real has real = true and its value in text only */
     bool real;
-    struct hm_slice ip;          /* IP */
-    size_t count;                /* LIST */
+    struct hm_slice ip; /* IP */
+    size_t count;       /* LIST */
     const struct hm_datum *items;
 };
 
@@ -30,4 +30,7 @@ struct hm_view {
     /* Keywords: every text of the event; each() returns true to stop, which is then returned. */
     bool (*each_text)(const struct hm_view *v, bool (*each)(void *ctx, struct hm_slice text),
                       void *ctx);
+    /* Bits over the field ids that may have a value (all that get() would not call absent), so that
+     * a matcher need not ask for each field a rule names. NULL: not known, every field is asked. */
+    const uint64_t *present;
 };

@@ -146,7 +146,7 @@ static int compile_pattern(struct hm_sigma *s, const struct item *it, const stru
         return 0;
     }
     if (it->re) {
-        int r = hm_pattern_regex(text, it->re_flags, ret, s->err);
+        int r = hm_pattern_regex(text, it->re_flags, s->arena, ret, s->err);
         if (r == -EINVAL && s->err) {
             s->err->line = v->line;
             s->err->column = v->column;
