@@ -102,7 +102,8 @@ int hm_sigma_rule(struct hm_sigma *s, const struct hm_yaml *doc, const char *pat
     r.info.path = keep(s, path);
     r.live =
         hm_logsource_route(hm_yaml_str(source, "product", ""), hm_yaml_str(source, "category", ""),
-                           hm_yaml_str(source, "service", ""), &r.route);
+                           hm_yaml_str(source, "service", ""), &r.route) &&
+        r.route.view == HM_VIEW_EVENT; /* this matcher knows no other view */
     /* A rule for another log source may use fields that we do not have: it sleeps, uncompiled. */
     e = r.live ? hm_sigma_condition(s, detection, &r.condition) : 0;
     if (!e)

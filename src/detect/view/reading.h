@@ -1,0 +1,40 @@
+/* Our own events as rules read them. One event gives one reading as itself, none to several as
+ * audit records, one as a log line. Bindings (field id → where its value is) are made once a rule
+ * set; reading compares no names and allocates nothing.
+ *
+ *   struct hm_reading r[HM_READINGS_MAX];
+ *   size_t n = hm_readings(b, HM_VIEW_AUDITD, event, r);
+ *   for (i < n) match the rules routed to (view, action) on &r[i].view;
+ *   a rule fires once an event, however many of its readings match. */
+#pragma once
+#include "base/error.h"
+#include "detect/ast.h"
+#include "detect/logsource.h"
+#include "detect/view.h"
+#include "event/event.h"
+
+struct hm_bindings;
+/* Owns:    *ret_b is the caller's, hm_bindings_free(); it keeps nothing of names, which may grow
+ *          afterwards (ids that came later read as absent).
+ * Errors:  -ENOMEM. Threads: read-only once made. */
+int hm_bindings_new(const struct hm_names *names, struct hm_bindings **ret_b) HM_CHECK;
+void hm_bindings_free(struct hm_bindings *b);
+/* The ids that a view of this kind can have a value for, ascending: what is worth scanning. */
+const uint32_t *hm_bindings_bound(const struct hm_bindings *b, enum hm_view_kind kind,
+                                  size_t *ret_count);
+
+#define HM_READINGS_MAX 8
+struct hm_record_shape; /* auditd.c */
+struct hm_reading {
+    struct hm_view view; /* first: get() and each_text() find the rest by it */
+    const struct hm_bindings *bindings;
+    const struct hm_event *event;
+    const struct hm_record_shape *shape; /* AUDITD: which record */
+    const struct hm_record_kind *kind;   /* AUDITD: what its type is */
+    uint32_t logs;                       /* LOG: whose line it is, HM_LOG_* */
+    struct hm_slice text;                /* LOG, and audit records that came as text */
+};
+/* Every reading of the event by this kind of view; they borrow from b and e.
+ * Returns how many. Threads: reentrant. */
+size_t hm_readings(const struct hm_bindings *b, enum hm_view_kind kind, const struct hm_event *e,
+                   struct hm_reading ret_r[HM_READINGS_MAX]);
