@@ -12,7 +12,14 @@ enum hm_correlation_kind {
     HM_CORRELATION_VALUE_AVG,
     HM_CORRELATION_VALUE_PERCENTILE,
 };
-enum hm_bound_op { HM_BOUND_LT, HM_BOUND_LTE, HM_BOUND_GT, HM_BOUND_GTE, HM_BOUND_EQ, HM_BOUND_NEQ };
+enum hm_bound_op {
+    HM_BOUND_LT,
+    HM_BOUND_LTE,
+    HM_BOUND_GT,
+    HM_BOUND_GTE,
+    HM_BOUND_EQ,
+    HM_BOUND_NEQ
+};
 struct hm_bound {
     enum hm_bound_op op;
     double value;
@@ -21,10 +28,12 @@ struct hm_bound {
 
 /* The place of one referenced rule (or correlation: a chain) and how its events name the group. */
 struct hm_correlation_ref {
-    uint32_t rule;         /* index in the rule set; correlations follow the rules */
+    uint32_t rule; /* index among the rules, or (is_correlation) among the correlations */
     bool is_correlation;
-    const uint32_t *group; /* per group-by entry, the field id in this rule's events (aliases) */
-    uint32_t value_field;  /* value_*: field id for this rule's events, else HM_NAME_NONE */
+    /* Per group-by entry, the field's id in this rule's events (aliases). A correlation that is
+     * referred to has the fields that it groups by itself, under those names. */
+    const uint32_t *group;
+    const uint32_t *value_fields; /* value_*: ids for this rule's events, value_field_count */
 };
 struct hm_correlation {
     enum hm_correlation_kind kind;
@@ -33,6 +42,8 @@ struct hm_correlation {
     const char **group_names; /* as the rule wrote them: aliases or fields */
     size_t ref_count;
     struct hm_correlation_ref *refs; /* temporal_ordered: in this order */
+    size_t value_field_count;        /* value_*: 1; value_count may count tuples of several */
+    /* Always there unless `condition` is: a temporal one without is "gte: number of rules". */
     size_t bound_count;
     struct hm_bound bounds[HM_CORRELATION_BOUNDS_MAX];
     double percentile; /* VALUE_PERCENTILE, 0..100 */

@@ -11,3 +11,5 @@
 #define HM_RULESET_MAX_BYTES   (256u << 20) /* memory of one compiled rule set */
 #define HM_REGEX_MATCH_LIMIT   100000 /* PCRE2 steps a match may take: no catastrophic patterns */
 #define HM_RULE_DIR_DEPTH      8      /* folders below the rules folder */
+#define HM_NAMES_MAX           65536        /* field names in one rule set; SigmaHQ uses about 700 */
+#define HM_NAMES_MAX_BYTES     (8u << 20)   /* their texts */
