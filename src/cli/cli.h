@@ -17,7 +17,7 @@ enum hm_exit {
 
 struct hm_options { /* NULL, false or 0: not given */
     const char *server, *ca_sha256, *user, *endpoint, *class, *action, *process, *q, *from, *to;
-    const char *state, *severity, *reason, *group, *limit, *expires, *uses, *wait;
+    const char *state, *severity, *reason, *group, *limit, *expires, *uses, *wait, *rules;
     bool json, follow, all, no_wait, no_tree, proto, markdown, help;
 };
 
@@ -68,7 +68,6 @@ int hm_cmd_login(struct hm_cli *c); /* session.c */
 int hm_cmd_logout(struct hm_cli *c);
 int hm_cmd_overview(struct hm_cli *c); /* list.c */
 int hm_cmd_endpoints(struct hm_cli *c);
-int hm_cmd_stories(struct hm_cli *c);
 int hm_cmd_alerts(struct hm_cli *c);
 int hm_cmd_orders(struct hm_cli *c);
 int hm_cmd_rules(struct hm_cli *c);
@@ -84,6 +83,7 @@ int hm_cmd_release(struct hm_cli *c);
 int hm_cmd_drill(struct hm_cli *c);
 int hm_cmd_revoke(struct hm_cli *c);
 int hm_cmd_token(struct hm_cli *c);  /* token.c */
+int hm_cmd_yara(struct hm_cli *c);   /* yara.c */
 int hm_cmd_schema(struct hm_cli *c); /* schema.c */
 int hm_cmd_version(struct hm_cli *c);
 
