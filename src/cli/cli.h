@@ -68,6 +68,7 @@ int hm_cmd_login(struct hm_cli *c); /* session.c */
 int hm_cmd_logout(struct hm_cli *c);
 int hm_cmd_overview(struct hm_cli *c); /* list.c */
 int hm_cmd_endpoints(struct hm_cli *c);
+int hm_cmd_stories(struct hm_cli *c);
 int hm_cmd_alerts(struct hm_cli *c);
 int hm_cmd_orders(struct hm_cli *c);
 int hm_cmd_rules(struct hm_cli *c);

@@ -98,6 +98,48 @@ int hm_cmd_endpoints(struct hm_cli *c)
     return path.error ? fail_memory(c) : list(c, &l, (const char *)path.data);
 }
 
+/* ---- stories
+ * --------------------------------------------------------------------------------------*/
+
+static void story_row(struct hm_cli *c, struct hm_table *t, const cJSON *s)
+{
+    const char *title = hm_js(s, c->lang == HM_LANG_JA ? "title_ja" : "title");
+    char id[9];
+
+    hm_table_cell(t, short_id(s, "id", id));
+    hm_table_cellf(t, "%.0f", hm_jn(s, "risk"));
+    hm_table_cell(t, *hm_js(s, "severity") ? hm_word(c, hm_js(s, "severity")) : "-");
+    hm_table_cell(t, hm_word(c, hm_js(s, "state")));
+    hm_table_cellf(t, "%.0f", hm_jn(s, "alerts"));
+    time_cell(t, s, "first_time");
+    time_cell(t, s, "last_time");
+    hm_table_cell(t, hm_js(hm_jo(s, "endpoint"), "name"));
+    hm_table_cell(t, title);
+}
+
+int hm_cmd_stories(struct hm_cli *c)
+{
+    static const struct hm_text headers[] = {
+        {"ID", "ID"},      {"RISK", "危険度"},   {"SEVERITY", "深刻度"},
+        {"STATE", "状態"}, {"ALERTS", "件数"},   {"FIRST", "最初"},
+        {"LAST", "最後"},  {"ENDPOINT", "端末"}, {"WHAT", "内容"}};
+    static const struct listing l = {"/api/v1/stories", headers, HM_ARRAY_LEN(headers), story_row};
+    hm_auto(hm_buf_done) struct hm_buf path = HM_BUF(4096);
+    char id[33];
+    int code;
+
+    hm_buf_puts(&path, l.path);
+    hm_query_add(&path, "state", c->o.state);
+    hm_query_add(&path, "limit", c->o.limit);
+    if (c->o.endpoint) {
+        if ((code = hm_resolve_endpoint(c, c->o.endpoint, id)))
+            return code;
+        hm_query_add(&path, "endpoint", id);
+    }
+    hm_buf_put_u8(&path, 0);
+    return path.error ? fail_memory(c) : list(c, &l, (const char *)path.data);
+}
+
 /* ---- alerts
  * ---------------------------------------------------------------------------------------*/
 

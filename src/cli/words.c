@@ -20,6 +20,9 @@ static const struct {
     {"none", {"none", "なし"}},
     {"pending", {"pending", "手続き中"}},
     {"isolated", {"isolated", "隔離中"}},
+    /* stories */
+    {"open", {"open", "未完了"}},
+    {"closed", {"closed", "完了"}},
     /* orders */
     {"kill", {"kill", "プロセス停止"}},
     {"isolate", {"isolate", "隔離"}},

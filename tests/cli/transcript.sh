@@ -55,6 +55,7 @@ run_with() { # STATE DETAIL words…
     run alerts
     run alerts --severity high
     run alerts --severity purple
+    run stories
     run alert a2
     run alert a
     run alert 77
@@ -89,6 +90,7 @@ run_with() { # STATE DETAIL words…
     export HINOMI_LANG=ja
     run endpoints
     run alerts
+    run stories --state open
     run alert a2
     run alert 77
     run_with 'done' '{"killed":[{"pid":4242,"key":"fedcba9876543211","image":"/bin/sh"}],"survived":[]}' kill a2
@@ -113,7 +115,7 @@ run_with() { # STATE DETAIL words…
 # --json of every listing must be JSON, and follow must show what comes
 export HINOMI_STATE=$srv_state HINOMI_SERVER=127.0.0.1:$srv_port
 bad=0
-for c in overview endpoints alerts orders rules audit events 'alert a2' 'tree a2' 'timeline a2' 'token list' 'schema'; do
+for c in overview endpoints alerts stories orders rules audit events 'alert a2' 'tree a2' 'timeline a2' 'token list' 'schema'; do
     # shellcheck disable=SC2086
     "$hinomi" $c --json >"$work/json" 2>&1 || { echo "$c --json failed"; bad=1; }
     perl -MJSON::PP -0777 -ne 'decode_json($_)' "$work/json" || { echo "$c --json is no JSON"; bad=1; }

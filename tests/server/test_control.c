@@ -51,19 +51,6 @@ static void tamper(struct fixture *f, const char *sql)
     sqlite3_close(db);
 }
 
-/* What a server of the first version left: opened, it is the newest, and nothing is lost. */
-static void test_an_older_database_is_brought_up_to_date(void **state)
-{
-    struct fixture *f = *state;
-    hm_control_close(f->c);
-    tamper(f, "ALTER TABLE alerts DROP COLUMN advice; ALTER TABLE alerts DROP COLUMN advice_ja;"
-              "PRAGMA user_version = 1");
-    assert_int_equal(hm_control_open(f->path, &f->c, NULL), 0);
-    tamper(f, "SELECT advice, advice_ja FROM alerts");
-    hm_control_close(f->c);
-    assert_int_equal(hm_control_open(f->path, &f->c, NULL), 0);
-}
-
 static void test_init_does_not_touch_what_is_there(void **state)
 {
     struct fixture *f = *state;
@@ -401,7 +388,6 @@ int main(void)
         T(test_an_endpoint_that_was_silent_may_still_tell_the_outcome),
         T(test_drills_need_a_connected_practice_endpoint),
         T(test_a_revoked_endpoint_does_not_connect),
-        T(test_an_older_database_is_brought_up_to_date),
         cmocka_unit_test(test_audit_chain_shows_every_tampering),
         T(test_a_rolled_back_part_cancels_the_whole),
     };

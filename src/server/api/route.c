@@ -25,6 +25,8 @@ const struct hm_route hm_routes[] = {
     {HM_PATCH, API "/alerts/{id}", HM_MAY_TRIAGE, HM_POOL_FAST, hm_handle_alert_edit},
     {HM_GET, API "/alerts/{id}/tree", HM_MAY_READ, HM_POOL_FAST, hm_handle_alert_tree},
     {HM_GET, API "/alerts/{id}/timeline", HM_MAY_READ, HM_POOL_FAST, hm_handle_alert_timeline},
+    {HM_GET, API "/stories", HM_MAY_READ, HM_POOL_FAST, hm_handle_stories},
+    {HM_GET, API "/stories/{id}", HM_MAY_READ, HM_POOL_FAST, hm_handle_story},
     {HM_GET, API "/orders", HM_MAY_READ, HM_POOL_FAST, hm_handle_orders},
     {HM_POST, API "/orders", HM_MAY_RESPOND, HM_POOL_FAST, hm_handle_order_new},
     {HM_GET, API "/orders/{id}", HM_MAY_READ, HM_POOL_FAST, hm_handle_order},

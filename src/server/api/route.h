@@ -38,6 +38,8 @@ void hm_handle_alert(struct hm_worker *w, struct hm_call *c);
 void hm_handle_alert_edit(struct hm_worker *w, struct hm_call *c);
 void hm_handle_alert_tree(struct hm_worker *w, struct hm_call *c); /* handle_tree.c */
 void hm_handle_alert_timeline(struct hm_worker *w, struct hm_call *c);
+void hm_handle_stories(struct hm_worker *w, struct hm_call *c); /* handle_story.c */
+void hm_handle_story(struct hm_worker *w, struct hm_call *c);
 void hm_handle_orders(struct hm_worker *w, struct hm_call *c); /* handle_order.c */
 void hm_handle_order(struct hm_worker *w, struct hm_call *c);
 void hm_handle_order_new(struct hm_worker *w, struct hm_call *c);
@@ -49,6 +51,9 @@ void hm_handle_rules(struct hm_worker *w, struct hm_call *c); /* handle_rules.c 
 void hm_handle_audit(struct hm_worker *w, struct hm_call *c); /* handle_audit.c */
 
 /* shared by handlers */
+const char *hm_severity_name(uint64_t severity); /* OCSF 1..5 */
+/* The members of an alert; the caller opens and closes the object. */
+void hm_write_alert(struct hm_jw *j, const struct hm_alert_row *r);
 void hm_write_orders(struct hm_worker *w, struct hm_call *c, struct hm_jw *j, const char *key,
                      const uint8_t *endpoint, const uint8_t *alert, uint32_t limit);
 /* {complete, journal_lag, losses, notes} */

@@ -11,17 +11,6 @@
 
 #define BUSY_TIMEOUT_MS 5000
 
-/* Step i leads from version i + 1 to i + 2. schema.sql is always the newest. */
-static const char *const upgrades[] = {
-    "ALTER TABLE alerts ADD COLUMN advice TEXT NOT NULL DEFAULT '';"
-    "ALTER TABLE alerts ADD COLUMN advice_ja TEXT NOT NULL DEFAULT ''",
-};
-#define SCHEMA_VERSION ((int)HM_ARRAY_LEN(upgrades) + 1)
-
-static const char schema[] =
-#include "server/core/schema.sql.h"
-    ;
-
 uint64_t hm_control_now_ms(void)
 {
     return hm_clock_wall_ns() / 1000000;
@@ -42,17 +31,6 @@ static int pragmas(sqlite3 *db)
                         NULL, NULL, NULL);
 }
 
-static int user_version(sqlite3 *db)
-{
-    sqlite3_stmt *st = NULL;
-    int v = -1;
-    if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &st, NULL) == SQLITE_OK &&
-        sqlite3_step(st) == SQLITE_ROW)
-        v = sqlite3_column_int(st, 0);
-    sqlite3_finalize(st);
-    return v;
-}
-
 static int open_db(const char *path, int flags, struct hm_control **ret_c, struct hm_error *err)
 {
     struct hm_control *c = calloc(1, sizeof *c);
@@ -71,28 +49,6 @@ static int open_db(const char *path, int flags, struct hm_control **ret_c, struc
     return 0;
 }
 
-static int set_version(struct hm_control *c, int v)
-{
-    char text[64];
-    snprintf(text, sizeof text, "PRAGMA user_version = %d", v);
-    return sqlite3_exec(c->db, text, NULL, NULL, NULL) == SQLITE_OK ? 0 : -EIO;
-}
-
-/* Several roles open the file at once: the first one does it, the others find it done. */
-static int upgrade(struct hm_control *c)
-{
-    int r = hm_control_begin(c);
-    if (r)
-        return r;
-    int v = user_version(c->db);
-    for (; r == 0 && v >= 1 && v < SCHEMA_VERSION; v++)
-        if (sqlite3_exec(c->db, upgrades[v - 1], NULL, NULL, NULL) != SQLITE_OK)
-            r = -EIO;
-    if (r == 0 && v == SCHEMA_VERSION)
-        r = set_version(c, v);
-    return hm_control_end(c, r);
-}
-
 int hm_control_open(const char *path, struct hm_control **ret_c, struct hm_error *err)
 {
     if (access(path, F_OK) != 0)
@@ -101,15 +57,10 @@ int hm_control_open(const char *path, struct hm_control **ret_c, struct hm_error
     int r = open_db(path, SQLITE_OPEN_READWRITE, &c, err);
     if (r)
         return r;
-    int v = user_version(c->db);
-    if (v >= 1 && v < SCHEMA_VERSION) {
-        r = upgrade(c);
-        v = user_version(c->db);
-    }
-    if (r || v != SCHEMA_VERSION) {
+    r = hm_control_migrate(c->db, false, err);
+    if (r) {
         hm_control_close(c);
-        return hm_fail(err, -EPROTO, "%s: schema version %d, this program knows %d", path, v,
-                       SCHEMA_VERSION);
+        return r;
     }
     *ret_c = c;
     return 0;
@@ -246,14 +197,11 @@ static int fill(struct hm_control *c, struct hm_control_first *f, struct hm_erro
         r = hm_password_hash(f->password, hash);
     if (r)
         return hm_fail(err, r, "cannot make the first password");
-    if (sqlite3_exec(c->db, schema, NULL, NULL, NULL) != SQLITE_OK)
-        return hm_fail(err, -EIO, "schema: %s", sqlite3_errmsg(c->db));
-    r = first_rows(c, f, hash);
+    r = hm_control_migrate(c->db, true, err);
     if (r)
-        return hm_fail(err, r, "first rows: %s", sqlite3_errmsg(c->db));
-    return set_version(c, SCHEMA_VERSION) == 0
-               ? 0
-               : hm_fail(err, -EIO, "user_version: %s", sqlite3_errmsg(c->db));
+        return r;
+    r = first_rows(c, f, hash);
+    return r ? hm_fail(err, r, "first rows: %s", sqlite3_errmsg(c->db)) : 0;
 }
 
 int hm_control_init(const char *path, struct hm_control_first *ret_first, struct hm_error *err)
@@ -263,10 +211,9 @@ int hm_control_init(const char *path, struct hm_control_first *ret_first, struct
     int r = open_db(path, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, &c, err);
     if (r)
         return r;
-    int v = user_version(c->db);
-    if (v != 0) {
+    if (hm_control_version(c->db) != 0) {
         hm_control_close(c);
-        return hm_fail(err, v == SCHEMA_VERSION ? -EEXIST : -EPROTO, "%s is already there", path);
+        return hm_fail(err, -EEXIST, "%s is already there", path);
     }
     r = hm_control_begin(c);
     if (!r)

@@ -118,11 +118,14 @@ struct hm_alert_row {
     uint64_t epoch, boot, event_seq, count;
     const char *evidence; /* JSON array; only from hm_alert_get */
     uint64_t nodes_dropped, events_dropped;
+    const uint8_t *story;     /* 16 bytes or NULL */
+    const uint8_t *exception; /* 16 bytes of the exception that dismissed it, or NULL */
 };
 struct hm_alert_filter { /* zero: any */
     const char *state;   /* exact name, "open" (not dismissed, not CLOSED) or NULL */
     uint64_t severity;   /* at least */
     const uint8_t *endpoint;
+    const uint8_t *story;
     uint64_t before_ns; /* received before: the next page */
     uint32_t limit;     /* 0 = 100, at most 1000 */
 };
@@ -163,6 +166,33 @@ void hm_alert_next_states(const char *state, const char *ret_states[16]);
  * reachable from the present state (alert_states.def). */
 int hm_alert_set_state(struct hm_control *c, const char *tenant, const uint8_t id[HM_ID_BYTES],
                        const char *to, const char *reason, const char *actor) HM_CHECK;
+
+/* ---- stories (control_story.c): the alerts of one attack as one item ---- */
+struct hm_story_row {
+    uint8_t id[HM_ID_BYTES], endpoint[HM_ID_BYTES],
+        lead[HM_ID_BYTES]; /* lead: the alert that speaks for it */
+    const char *endpoint_name, *title, *title_ja, *image, *user; /* of the lead */
+    const char *techniques, *tactics;                            /* of all, comma between */
+    bool practice;
+    uint64_t created_ms, first_ns, last_ns;
+    uint64_t severity; /* of the worst alert that was not dismissed; 0: all were */
+    uint64_t risk;     /* 0..100, docs/modules/stories.md */
+    uint64_t alerts, open_alerts, rules;
+    const uint8_t *merged_into; /* or NULL */
+};
+struct hm_story_filter { /* zero: any */
+    bool open_only;      /* with an alert that somebody still has to look at */
+    uint64_t risk;       /* at least */
+    const uint8_t *endpoint;
+    uint64_t before_ns; /* last event before: the next page */
+    uint32_t limit;     /* 0 = 100, at most 1000 */
+};
+/* Last event first; merged ones are left out. */
+int hm_story_list(struct hm_control *c, const char *tenant, const struct hm_story_filter *f,
+                  int (*each)(void *ctx, const struct hm_story_row *s), void *ctx) HM_CHECK;
+/* A merged story is found too and says into which. */
+int hm_story_get(struct hm_control *c, const char *tenant, const uint8_t id[HM_ID_BYTES],
+                 int (*each)(void *ctx, const struct hm_story_row *s), void *ctx) HM_CHECK;
 
 /* ---- orders (control_order.c) ---- */
 struct hm_order_row {

@@ -97,8 +97,13 @@ static int alert_row(void *ctx, sqlite3_stmt *st)
         .events_dropped = hm_sql_u64(st, 27),
         .advice = hm_sql_text(st, 28),
         .advice_ja = hm_sql_text(st, 29),
-        .evidence = a->one ? hm_sql_text(st, 30) : NULL,
+        .evidence = a->one ? hm_sql_text(st, 32) : NULL,
     };
+    uint8_t story[HM_ID_BYTES], exception[HM_ID_BYTES];
+    if (hm_sql_blob(st, 30, story, sizeof story))
+        r.story = story;
+    if (hm_sql_blob(st, 31, exception, sizeof exception))
+        r.exception = exception;
     hm_sql_blob(st, 0, r.id, sizeof r.id);
     hm_sql_blob(st, 1, r.endpoint, sizeof r.endpoint);
     int e = a->each(a->ctx, &r);
@@ -111,8 +116,9 @@ int hm_alert_list(struct hm_control *c, const char *tenant, const struct hm_aler
     struct alerts a = {each, ctx, false};
     bool open = f->state && strcmp(f->state, "open") == 0;
     uint64_t n = f->limit == 0 ? 100 : f->limit > 1000 ? 1000 : f->limit;
-    return hm_sql_rows(hm_sql_bind(c, HM_SQL_ALERT_LIST, "ttuuIzu", tenant, open ? NULL : f->state,
-                                   (uint64_t)open, f->severity, f->endpoint, f->before_ns, n),
+    return hm_sql_rows(hm_sql_bind(c, HM_SQL_ALERT_LIST, "ttuuIzuI", tenant, open ? NULL : f->state,
+                                   (uint64_t)open, f->severity, f->endpoint, f->before_ns, n,
+                                   f->story),
                        alert_row, &a);
 }
 
@@ -232,6 +238,8 @@ static int move(struct hm_control *c, const char *tenant, const uint8_t id[HM_ID
     if (!r)
         r = hm_sql_change(c, HM_SQL_ALERT_HISTORY_ADD, "tIutttt", tenant, id, hm_control_now_ms(),
                           actor, from, to->name, reason);
+    if (!r)
+        r = hm_story_refresh_of(c, tenant, id);
     if (r)
         return r;
     sodium_bin2hex(hex, sizeof hex, id, HM_ID_BYTES);

@@ -102,6 +102,23 @@ int hm_alert_node_keys(struct hm_control *c, struct hm_alert_ref a,
                        int (*each)(void *ctx, uint64_t key), void *ctx) HM_CHECK;
 int hm_alert_event_count(struct hm_control *c, struct hm_alert_ref a, uint64_t *ret) HM_CHECK;
 
+/* ---- stories (control_story.c) ---- */
+struct hm_story_join {
+    const char *tenant;
+    const uint8_t *endpoint, *alert;
+    uint64_t event_ns;
+    const uint64_t *keys; /* of the alert's tree, the process first; none: a story of its own */
+    size_t key_count;
+};
+/* Put the alert into the story of any of the keys, or begin one. Stories that meet become one. */
+int hm_story_add(struct hm_control *c, const struct hm_story_join *j,
+                 uint8_t ret_story[HM_ID_BYTES]) HM_CHECK;
+/* Weigh anew: an alert was dismissed, reopened or joined. 0 also for an alert without a story. */
+int hm_story_refresh(struct hm_control *c, const char *tenant,
+                     const uint8_t story[HM_ID_BYTES]) HM_CHECK;
+int hm_story_refresh_of(struct hm_control *c, const char *tenant,
+                        const uint8_t alert[HM_ID_BYTES]) HM_CHECK;
+
 /* ---- orders (control_order.c) ---- */
 struct hm_order_work { /* one requested order, copied out */
     char tenant[HM_TENANT_MAX];

@@ -126,9 +126,19 @@ static int put_chain(struct hm_soc_item *it, struct hm_alert_ref a, const struct
     return r;
 }
 
-static int put_tree(struct hm_soc_item *it, struct hm_alert_ref a, const struct evidence *v,
-                    uint64_t root)
+static int put_story(struct hm_core *k, struct hm_story_join *j)
 {
+    uint8_t story[HM_ID_BYTES];
+    int r = hm_story_add(k->c, j, story);
+    if (!r)
+        hm_changed(k, "story", j->tenant, story);
+    return r;
+}
+
+static int put_tree(struct hm_soc_item *it, struct hm_alert_ref a, const struct evidence *v,
+                    const struct hm_alert_new *alert)
+{
+    uint64_t root = alert->tree_key;
     uint64_t keys[EVIDENCE_MAX + 2];
     size_t n = 0;
     int r = put_chain(it, a, v, root, keys, &n);
@@ -138,7 +148,8 @@ static int put_tree(struct hm_soc_item *it, struct hm_alert_ref a, const struct 
     }
     if (!r)
         hm_tree_add(it->k->tree, a.tenant, a.id, it->endpoint, hm_control_now_ms(), keys, n);
-    return r;
+    struct hm_story_join j = {a.tenant, it->endpoint, a.id, alert->event_ns, keys, n};
+    return r ? r : put_story(it->k, &j);
 }
 
 static struct hm_slice first_text(const struct hm_event *a, const struct hm_event *b,
@@ -207,7 +218,7 @@ static int put_alert(struct hm_soc_item *it, const struct hm_event *e, struct ev
     hm_changed(it->k, "alert", it->tenant, a.id);
     if (r == 0)
         return 0; /* known: its tree is kept up already */
-    r = put_tree(it, (struct hm_alert_ref){it->tenant, a.id}, v, a.tree_key);
+    r = put_tree(it, (struct hm_alert_ref){it->tenant, a.id}, v, &a);
     return r ? r : hm_consume_backfill(it->k, it, a.id);
 }
 
@@ -355,7 +366,9 @@ int hm_soc_notice(struct hm_core *k, const char *tenant, const uint8_t endpoint[
     memcpy(a.id, hash, HM_ID_BYTES);
     memcpy(a.endpoint, endpoint, HM_ID_BYTES);
     int r = hm_alert_put(k->c, tenant, &a);
-    if (r == 1)
-        hm_changed(k, "alert", tenant, a.id);
-    return r < 0 ? r : 0;
+    if (r != 1)
+        return r < 0 ? r : 0;
+    hm_changed(k, "alert", tenant, a.id);
+    struct hm_story_join j = {tenant, endpoint, a.id, now, NULL, 0};
+    return put_story(k, &j);
 }

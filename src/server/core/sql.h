@@ -45,3 +45,11 @@ const char *hm_sql_text_null(sqlite3_stmt *st, int column); /* NULL for NULL */
 /* Copies a blob of exactly len bytes; zeros when it is not. Returns whether it was. */
 bool hm_sql_blob(sqlite3_stmt *st, int column, void *ret, size_t len);
 int hm_sql_errno(int sqlite_code);
+
+/* ---- migrate.c ---- */
+int hm_control_version(sqlite3 *db); /* 0 an empty database, -1 unreadable */
+/* Bring the schema to this program's version, step by step, each in a transaction of its own: a
+ * kill leaves an old or the new version. empty: a new database, inside the caller's transaction.
+ * Errors:  -EPROTO made by a newer program; -EIO, -EBUSY the database failed.
+ * Threads: several programs may try at once: the others wait and find it done. */
+int hm_control_migrate(sqlite3 *db, bool empty, struct hm_error *err) HM_CHECK;

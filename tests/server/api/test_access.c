@@ -268,6 +268,8 @@ static void test_hostile_strings_are_valid_json_and_change_nothing(void **state)
                                         "/api/v1/alerts/a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2/tree",
                                         "/api/v1/alerts/a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2/timeline",
                                         "/api/v1/alerts/a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2",
+                                        "/api/v1/stories",
+                                        "/api/v1/stories?state=open&risk=1",
                                         "/api/v1/rules",
                                         "/api/v1/orders",
                                         "/api/v1/overview"};
@@ -347,6 +349,9 @@ static void test_bad_values_are_named(void **state)
         {"GET", "/api/v1/alerts?limit=9&limit=9", NULL, "limit"},
         {"GET", "/api/v1/alerts?colour=red", NULL, "colour"},
         {"GET", "/api/v1/alerts?severity=purple", NULL, "severity"},
+        {"GET", "/api/v1/stories?risk=101", NULL, "risk"},
+        {"GET", "/api/v1/stories?state=some", NULL, "state"},
+        {"GET", "/api/v1/stories?before=12x", NULL, "before"},
         {"GET", "/api/v1/events?from=yesterday", NULL, "from"},
         {"GET", "/api/v1/events?class=nothing", NULL, "class"},
         {"GET", "/api/v1/events?action=exec", NULL, "action"},

@@ -126,6 +126,9 @@ static void add_alert(struct world *w, uint8_t fill, uint64_t severity, const ch
     memset(a.id, fill, 16);
     memcpy(a.endpoint, w->practice, 16);
     MUST(hm_alert_put(w->control, "default", &a) == 1);
+    uint8_t story[16];
+    struct hm_story_join join = {"default", w->practice, a.id, now, &a.tree_key, 1};
+    MUST(hm_story_add(w->control, &join, story) == 0);
 }
 
 static void add_node(struct world *w, uint64_t key, uint64_t parent, uint64_t ancestor, bool marked,

@@ -125,8 +125,6 @@ CREATE TABLE alerts (
     evidence TEXT NOT NULL,       -- JSON array of events: the deciding one, then the ancestors
     nodes_dropped INTEGER NOT NULL DEFAULT 0, -- what the tree had no room for
     events_dropped INTEGER NOT NULL DEFAULT 0,
-    advice TEXT NOT NULL DEFAULT '', -- what to do now
-    advice_ja TEXT NOT NULL DEFAULT '',
     PRIMARY KEY (tenant, id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX alerts_time ON alerts (tenant, received_ns);
