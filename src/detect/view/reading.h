@@ -24,15 +24,13 @@ const uint32_t *hm_bindings_bound(const struct hm_bindings *b, enum hm_view_kind
                                   size_t *ret_count);
 
 #define HM_READINGS_MAX 8
-struct hm_record_shape; /* auditd.c */
 struct hm_reading {
     struct hm_view view; /* first: get() and each_text() find the rest by it */
     const struct hm_bindings *bindings;
     const struct hm_event *event;
-    const struct hm_record_shape *shape; /* AUDITD: which record */
-    const struct hm_record_kind *kind;   /* AUDITD: what its type is */
-    uint32_t logs;                       /* LOG: whose line it is, HM_LOG_* */
-    struct hm_slice text;                /* LOG, and audit records that came as text */
+    uint32_t record;      /* AUDITD: which record of auditd.def */
+    uint32_t logs;        /* LOG: whose line it is, HM_LOG_* */
+    struct hm_slice text; /* LOG, and audit records that came as text; AUDITD: an alias's prefix */
 };
 /* Every reading of the event by this kind of view; they borrow from b and e.
  * Returns how many. Threads: reentrant. */

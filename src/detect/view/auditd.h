@@ -1,0 +1,38 @@
+/* The table of audit records (auditd.def) as data, for auditd.c and for coverage. */
+#pragma once
+#include "detect/view/bindings.h"
+
+enum hm_column {
+#define COLUMN(id, name) HM_COLUMN_##id,
+#include "detect/view/auditd.def"
+    HM_COLUMN_COUNT
+};
+enum hm_record {
+#define RECORD(id, type) HM_RECORD_##id,
+#include "detect/view/auditd.def"
+    HM_RECORD_COUNT
+};
+#define HM_EVENT_RECORDS_MAX 6
+struct hm_audit_event { /* one of our events and the records that it gives */
+    uint64_t action;
+    const char *call;
+    uint8_t count, records[HM_EVENT_RECORDS_MAX];
+};
+extern const struct hm_audit_event hm_audit_events[];
+extern const size_t hm_audit_event_count;
+
+/* What a column of a record can be, for coverage. */
+enum hm_column_source {
+    HM_COLUMN_NONE,  /* the record has no such column */
+    HM_COLUMN_ROW,   /* the value of a row of fields.def */
+    HM_COLUMN_ONE,   /* always the text */
+    HM_COLUMN_CALLS, /* a name of a system call */
+    HM_COLUMN_KEYS,  /* a key of the table */
+    HM_COLUMN_TYPES, /* a type of the records that come as text */
+    HM_COLUMN_ANY,   /* depends on the event, anything is possible */
+};
+enum hm_column_source hm_audit_column(enum hm_record r, enum hm_column c, enum hm_field *ret_field,
+                                      const char **ret_text);
+/* i-th entry of a table, NULL at its end. */
+const char *hm_audit_key(size_t i);
+const char *hm_audit_came(size_t i, const char **ret_names);
