@@ -109,6 +109,7 @@ int hm_core_new(const struct hm_core_options *o, struct hm_core **ret_core, stru
     if (!c)
         return hm_fail(err, -ENOMEM, "out of memory");
     c->ops = o->ops;
+    c->arg_lengths = HM_BUF(HM_SENSOR_ARGS_MAX + 1);
     memcpy(c->origin.endpoint, o->endpoint, sizeof c->origin.endpoint);
     c->origin.boot = o->boot;
     c->journal = o->journal;
@@ -146,6 +147,7 @@ void hm_core_free(struct hm_core *c)
     hm_policy_free(c->policy);
     hm_table_free(c->table);
     hm_match_scratch_free(c->scratch);
+    hm_buf_done(&c->arg_lengths);
     free(c);
 }
 

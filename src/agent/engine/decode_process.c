@@ -4,6 +4,7 @@
 #include "agent/engine/key.h"
 #include "agent/engine/parts.h"
 #include "base/clock.h"
+#include "detect/view/args.h"
 
 static struct hm_slice c_string(const char *p, size_t max)
 {
@@ -136,6 +137,18 @@ static void take_image(struct hm_core *c, struct hm_process *p, const struct hm_
     set_container(c, p, hm_record_str(h, r->cgroup));
 }
 
+/* What only the exec itself can tell: the arguments one by one, and which script it was. */
+static void tell_exec(struct hm_core *c, struct hm_event *e, const struct hm_rec_exec *r)
+{
+    hm_buf_clear(&c->arg_lengths);
+    hm_args_lengths(hm_record_str(&r->h, r->args), &c->arg_lengths);
+    if (c->arg_lengths.len && !c->arg_lengths.error)
+        hm_event_set(e, HM_F_PROCESS_ARG_LENGTHS, hm_buf_slice(&c->arg_lengths));
+    struct hm_slice name = hm_record_str(&r->h, r->filename);
+    if ((r->proc_flags & HM_PROC_SCRIPT) && name.len)
+        hm_event_set(e, HM_F_PROCESS_SCRIPT, name);
+}
+
 void hm_decode_exec(struct hm_core *c, const struct hm_rec_exec *r)
 {
     bool snapshot = r->h.type == HM_REC_SNAPSHOT;
@@ -154,6 +167,8 @@ void hm_decode_exec(struct hm_core *c, const struct hm_rec_exec *r)
     hm_enrich_process(e, p, hm_table_get(c->table, p->parent_key), c->users);
     if (full.len)
         hm_event_set(e, HM_F_PROCESS_COMMAND_LINE, full);
+    if (!snapshot)
+        tell_exec(c, e, r);
     hm_core_emit(c, e, p->key);
 }
 

@@ -32,6 +32,7 @@ struct hm_core {
     struct hm_event event;                /* the one being made */
     uint8_t args[HM_SENSOR_ARGS_MAX + 1]; /* joined arguments of the exec being decoded */
     uint8_t env[HM_SENSOR_ENV_MAX + 1];
+    struct hm_buf arg_lengths; /* process.arg_lengths of the same exec */
 };
 
 /* core.c: journal the event and let the rules see it. process: its key, 0 unknown. */

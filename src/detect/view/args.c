@@ -57,13 +57,6 @@ bool hm_args_at(const struct hm_event *e, size_t i, struct hm_slice *ret_arg)
     return false;
 }
 
-static void put_varint(struct hm_buf *out, size_t v)
-{
-    for (; v >= 0x80; v >>= 7)
-        hm_buf_put_u8(out, (uint8_t)(v | 0x80));
-    hm_buf_put_u8(out, (uint8_t)v);
-}
-
 static bool plain(struct hm_slice raw)
 {
     if (memchr(raw.p, ' ', raw.len))
@@ -81,7 +74,7 @@ void hm_args_lengths(struct hm_slice raw, struct hm_buf *out)
     for (size_t at = 0; at < raw.len;) {
         const uint8_t *end = memchr(raw.p + at, 0, raw.len - at);
         size_t n = end ? (size_t)(end - raw.p) - at : raw.len - at;
-        put_varint(out, n);
+        hm_buf_put_varint(out, n);
         at += n + 1;
     }
 }

@@ -7,147 +7,6 @@
 #include <stdio.h>
 #include <sys/syscall.h>
 
-/* ---- the table ----------------------------------------------------------------------------- */
-static const char *const columns[HM_COLUMN_COUNT] = {
-#define COLUMN(id, name) [HM_COLUMN_##id] = name,
-#include "detect/view/auditd.def"
-};
-
-enum form {
-    FORM_NONE,
-    FORM_FIELD,
-    FORM_OCTAL,
-    FORM_TEXT,
-    FORM_CALL,
-    FORM_NUMBER,
-    FORM_ARCH,
-    FORM_SUCCESS,
-    FORM_EXIT,
-    FORM_KEY,
-    FORM_ARG,
-    FORM_ARGC,
-    FORM_CALL_ARG,
-    FORM_DEV,
-    FORM_FAMILY,
-    FORM_RESULT,
-    FORM_CAME,
-    FORM_UNIT,
-    FORM_ADDED,
-};
-
-struct source {
-    uint8_t form;
-    uint16_t field;
-    const char *text;
-};
-static const struct source sources[HM_RECORD_COUNT][HM_COLUMN_COUNT] = {
-#define VALUE_FIELD(f)                                                                             \
-    {                                                                                              \
-        FORM_FIELD, f, NULL                                                                        \
-    }
-#define VALUE_OCTAL(f)                                                                             \
-    {                                                                                              \
-        FORM_OCTAL, f, NULL                                                                        \
-    }
-#define VALUE_TEXT(t)                                                                              \
-    {                                                                                              \
-        FORM_TEXT, 0, t                                                                            \
-    }
-#define VALUE_CALL(x)                                                                              \
-    {                                                                                              \
-        FORM_CALL, x, NULL                                                                         \
-    }
-#define VALUE_NUMBER(x)                                                                            \
-    {                                                                                              \
-        FORM_NUMBER, x, NULL                                                                       \
-    }
-#define VALUE_ARCH(x)                                                                              \
-    {                                                                                              \
-        FORM_ARCH, x, NULL                                                                         \
-    }
-#define VALUE_SUCCESS(x)                                                                           \
-    {                                                                                              \
-        FORM_SUCCESS, x, NULL                                                                      \
-    }
-#define VALUE_EXIT(x)                                                                              \
-    {                                                                                              \
-        FORM_EXIT, x, NULL                                                                         \
-    }
-#define VALUE_KEY(x)                                                                               \
-    {                                                                                              \
-        FORM_KEY, x, NULL                                                                          \
-    }
-#define VALUE_ARG(x)                                                                               \
-    {                                                                                              \
-        FORM_ARG, x, NULL                                                                          \
-    }
-#define VALUE_ARGC(x)                                                                              \
-    {                                                                                              \
-        FORM_ARGC, x, NULL                                                                         \
-    }
-#define VALUE_CALL_ARG(x)                                                                          \
-    {                                                                                              \
-        FORM_CALL_ARG, x, NULL                                                                     \
-    }
-#define VALUE_DEV(f)                                                                               \
-    {                                                                                              \
-        FORM_DEV, f, NULL                                                                          \
-    }
-#define VALUE_FAMILY(f)                                                                            \
-    {                                                                                              \
-        FORM_FAMILY, f, NULL                                                                       \
-    }
-#define VALUE_RESULT(f)                                                                            \
-    {                                                                                              \
-        FORM_RESULT, f, NULL                                                                       \
-    }
-#define VALUE_CAME(x)                                                                              \
-    {                                                                                              \
-        FORM_CAME, x, NULL                                                                         \
-    }
-#define VALUE_UNIT(x)                                                                              \
-    {                                                                                              \
-        FORM_UNIT, x, NULL                                                                         \
-    }
-#define VALUE_ADDED(x)                                                                             \
-    {                                                                                              \
-        FORM_ADDED, x, NULL                                                                        \
-    }
-#define HAS(record, column, form, x) [HM_RECORD_##record][HM_COLUMN_##column] = VALUE_##form(x),
-#define RECORD(id, type)             [HM_RECORD_##id][HM_COLUMN_TYPE] = {FORM_TEXT, 0, type},
-#include "detect/view/auditd.def"
-};
-
-const struct hm_audit_event hm_audit_events[] = {
-#define R(id)                        HM_RECORD_##id,
-#define COUNT_OF(...)                (uint8_t)(sizeof((const uint8_t[]){__VA_ARGS__}))
-#define EVENT(action, call, records) {HM_ACTION_##action, call, COUNT_OF(records), {records}},
-#include "detect/view/auditd.def"
-};
-const size_t hm_audit_event_count = HM_ARRAY_LEN(hm_audit_events);
-
-static const struct {
-    const char *key, *path;
-} watches[] = {
-#define WATCH(key, path) {key, path},
-#include "detect/view/auditd.def"
-};
-
-static const struct {
-    const char *key, *call;
-    int64_t a0;
-} calls[] = {
-#define CALL(key, call, a0) {key, call, a0},
-#include "detect/view/auditd.def"
-};
-
-static const struct {
-    const char *type, *names;
-} came[] = {
-#define CAME(type, names) {type, names},
-#include "detect/view/auditd.def"
-};
-
 /* The number of a call on this machine; calls that newer machines lack stay without. */
 static const struct {
     const char *name;
@@ -165,52 +24,6 @@ static bool from_text(enum hm_record r)
 {
     return r == HM_RECORD_CAME || r == HM_RECORD_UNIT_STOPPED || r == HM_RECORD_UNIT_STARTED ||
            r == HM_RECORD_USER_ADDED;
-}
-
-const char *hm_audit_key(size_t i)
-{
-    static const char connect[] = "network_connect_4";
-    if (i == 0)
-        return connect;
-    i--;
-    if (i < HM_ARRAY_LEN(watches))
-        return watches[i].key;
-    i -= HM_ARRAY_LEN(watches);
-    return i < HM_ARRAY_LEN(calls) ? calls[i].key : NULL;
-}
-
-const char *hm_audit_came(size_t i, const char **ret_names)
-{
-    if (i >= HM_ARRAY_LEN(came))
-        return NULL;
-    *ret_names = came[i].names;
-    return came[i].type;
-}
-
-enum hm_column_source hm_audit_column(enum hm_record r, enum hm_column c, enum hm_field *ret_field,
-                                      const char **ret_text)
-{
-    const struct source *s = &sources[r][c];
-    switch ((enum form)s->form) {
-    case FORM_NONE:
-        return HM_COLUMN_NONE;
-    case FORM_FIELD:
-    case FORM_OCTAL:
-    case FORM_DEV:
-    case FORM_FAMILY:
-    case FORM_RESULT:
-        *ret_field = (enum hm_field)s->field;
-        return HM_COLUMN_ROW;
-    case FORM_TEXT:
-        *ret_text = s->text;
-        return *s->text ? HM_COLUMN_ONE : HM_COLUMN_TYPES;
-    case FORM_CALL:
-        return HM_COLUMN_CALLS;
-    case FORM_KEY:
-        return HM_COLUMN_KEYS;
-    default:
-        return HM_COLUMN_ANY;
-    }
 }
 
 /* ---- binding ------------------------------------------------------------------------------- */
@@ -238,7 +51,7 @@ void hm_audit_bind(struct hm_slice name, struct hm_binding *ret_b)
         return;
     }
     for (uint16_t c = 0; c < HM_COLUMN_COUNT; c++) {
-        if (c != HM_COLUMN_ARG && hm_slice_eq(name, hm_slice_str(columns[c]))) {
+        if (c != HM_COLUMN_ARG && hm_slice_eq(name, hm_slice_str(hm_audit_columns[c]))) {
             ret_b->form = HM_FORM_COLUMN;
             ret_b->field = c;
             return;
@@ -253,7 +66,7 @@ size_t hm_audit_shapes(void)
 
 bool hm_audit_shape_has(size_t shape, const struct hm_binding *b)
 {
-    return b->form == HM_FORM_COLUMN && sources[shape][b->field].form != FORM_NONE;
+    return b->form == HM_FORM_COLUMN && hm_audit_sources[shape][b->field].form != HM_AUDIT_NONE;
 }
 
 /* ---- values -------------------------------------------------------------------------------- */
@@ -272,33 +85,6 @@ static struct hm_slice call_of(const struct hm_event *e)
         return hm_event_str(e, HM_F_SYSCALL_NAME);
     const struct hm_audit_event *a = event_of(hm_event_u64(e, HM_F_ACTION));
     return hm_slice_str(a ? a->call : "");
-}
-
-/* /usr/bin/nc and /bin/nc are one file, and audit watches files. */
-static bool watched(struct hm_slice path, const char *watch)
-{
-    static const char usr[] = "/usr";
-    if (path.len > sizeof usr - 1 && memcmp(path.p, usr, sizeof usr - 1) == 0)
-        path = hm_slice(path.p + sizeof usr - 1, path.len - (sizeof usr - 1));
-    return hm_slice_eq(path, hm_slice_str(watch));
-}
-
-static const char *key_of(const struct hm_event *e)
-{
-    uint64_t action = hm_event_u64(e, HM_F_ACTION);
-    struct hm_slice image = hm_event_str(e, HM_F_PROCESS_IMAGE), call = call_of(e);
-    if (action == HM_ACTION_NETWORK_CONNECT)
-        return hm_event_str(e, HM_F_DST_IP).len == 4 && !hm_event_u64(e, HM_F_NET_RESULT)
-                   ? hm_audit_key(0)
-                   : NULL;
-    for (size_t i = 0; action == HM_ACTION_PROCESS_EXEC && i < HM_ARRAY_LEN(watches); i++)
-        if (watched(image, watches[i].path))
-            return watches[i].key;
-    for (size_t i = 0; action == HM_ACTION_SYSCALL_CALL && i < HM_ARRAY_LEN(calls); i++)
-        if (hm_slice_eq(call, hm_slice_str(calls[i].call)) &&
-            (calls[i].a0 < 0 || (uint64_t)calls[i].a0 == hm_event_u64(e, HM_F_SYSCALL_A0)))
-            return calls[i].key;
-    return NULL;
 }
 
 static void number_of(const struct hm_event *e, char buf[HM_DATUM_BUF], struct hm_datum *ret_d)
@@ -354,24 +140,24 @@ static void slice_if(bool there, struct hm_slice s, struct hm_datum *ret_d)
 #define AUDIT_ARCH_TEXT "c000003e"
 #endif
 
-static void field_value(const struct hm_reading *r, const struct source *s, char buf[HM_DATUM_BUF],
-                        struct hm_datum *ret_d)
+static void field_value(const struct hm_reading *r, const struct hm_audit_source *s,
+                        char buf[HM_DATUM_BUF], struct hm_datum *ret_d)
 {
     enum hm_field f = (enum hm_field)s->field;
     uint64_t v = hm_event_u64(r->event, f);
     if (!hm_event_has(r->event, f))
         return;
-    switch ((enum form)s->form) {
-    case FORM_OCTAL:
+    switch ((enum hm_audit_form)s->form) {
+    case HM_AUDIT_OCTAL:
         format(buf, "0%llo", v, ret_d);
         return;
-    case FORM_DEV:
+    case HM_AUDIT_DEV:
         device(v, buf, ret_d);
         return;
-    case FORM_FAMILY:
+    case HM_AUDIT_FAMILY:
         optional(hm_event_str(r->event, f).len == 4 ? "inet" : "inet6", ret_d);
         return;
-    case FORM_RESULT:
+    case HM_AUDIT_RESULT:
         optional(v == 1 ? "success" : "failed", ret_d);
         return;
     default:
@@ -379,43 +165,43 @@ static void field_value(const struct hm_reading *r, const struct source *s, char
     }
 }
 
-static void exec_or_call(const struct hm_reading *r, const struct hm_binding *b, enum form form,
-                         char buf[HM_DATUM_BUF], struct hm_datum *ret_d)
+static void exec_or_call(const struct hm_reading *r, const struct hm_binding *b,
+                         enum hm_audit_form form, char buf[HM_DATUM_BUF], struct hm_datum *ret_d)
 {
     const struct hm_event *e = r->event;
     struct hm_slice text;
     uint64_t result = hm_event_u64(e, HM_F_NET_RESULT);
     switch (form) {
-    case FORM_CALL:
+    case HM_AUDIT_CALL:
         text = call_of(e);
         slice_if(text.len, text, ret_d);
         return;
-    case FORM_NUMBER:
+    case HM_AUDIT_NUMBER:
         number_of(e, buf, ret_d);
         return;
-    case FORM_ARCH:
+    case HM_AUDIT_ARCH:
         optional(AUDIT_ARCH_TEXT, ret_d);
         return;
-    case FORM_SUCCESS:
+    case HM_AUDIT_SUCCESS:
         optional(result ? "no" : "yes", ret_d);
         return;
-    case FORM_EXIT:
+    case HM_AUDIT_EXIT:
         if (result)
             format(buf, "-%llu", result, ret_d);
         else
             hm_datum_number(0, buf, ret_d);
         return;
-    case FORM_KEY:
-        optional(key_of(e), ret_d);
+    case HM_AUDIT_KEY:
+        optional(hm_audit_key_of(e, call_of(e)), ret_d);
         return;
-    case FORM_ARG:
+    case HM_AUDIT_ARG:
         slice_if(hm_args_at(e, b->index, &text), text, ret_d);
         return;
-    case FORM_ARGC:
+    case HM_AUDIT_ARGC:
         if (hm_event_has(e, HM_F_PROCESS_ARGC))
             hm_datum_number(hm_event_u64(e, HM_F_PROCESS_ARGC), buf, ret_d);
         return;
-    case FORM_CALL_ARG:
+    case HM_AUDIT_CALL_ARG:
         call_arg(e, b->index, buf, ret_d);
         return;
     default:
@@ -443,35 +229,35 @@ static void get(const struct hm_view *v, uint32_t id, char buf[HM_DATUM_BUF],
     ret_d->kind = HM_DATUM_ABSENT;
     if (b->form != HM_FORM_COLUMN)
         return;
-    const struct source *s = &sources[r->record][b->field];
-    switch ((enum form)s->form) {
-    case FORM_NONE:
+    const struct hm_audit_source *s = &hm_audit_sources[r->record][b->field];
+    switch ((enum hm_audit_form)s->form) {
+    case HM_AUDIT_NONE:
         return;
-    case FORM_TEXT:
+    case HM_AUDIT_TEXT:
         if (*s->text) {
             optional(s->text, ret_d);
             return;
         }
         slice_if(hm_log_value(r->text, b->key, &text), text, ret_d); /* it came as text */
         return;
-    case FORM_CAME:
+    case HM_AUDIT_CAME:
         slice_if(hm_log_value(r->text, b->key, &text), text, ret_d);
         return;
-    case FORM_UNIT:
-    case FORM_ADDED:
+    case HM_AUDIT_UNIT:
+    case HM_AUDIT_ADDED:
         hm_datum_text(r->text, ret_d);
         return;
-    case FORM_FIELD:
-    case FORM_OCTAL:
-    case FORM_DEV:
-    case FORM_FAMILY:
-    case FORM_RESULT:
+    case HM_AUDIT_FIELD:
+    case HM_AUDIT_OCTAL:
+    case HM_AUDIT_DEV:
+    case HM_AUDIT_FAMILY:
+    case HM_AUDIT_RESULT:
         field_value(r, s, buf, ret_d);
         if (b->field == HM_COLUMN_NAME)
             aliased(r, buf, ret_d);
         return;
     default:
-        exec_or_call(r, b, (enum form)s->form, buf, ret_d);
+        exec_or_call(r, b, (enum hm_audit_form)s->form, buf, ret_d);
     }
 }
 
@@ -501,9 +287,9 @@ static bool each_text(const struct hm_view *v, bool (*each)(void *ctx, struct hm
     if (r->record == HM_RECORD_EXECVE)
         return each_argument(r, each, ctx);
     for (int c = 0; c < HM_COLUMN_COUNT; c++) {
-        const struct source *s = &sources[r->record][c];
+        const struct hm_audit_source *s = &hm_audit_sources[r->record][c];
         enum hm_field f = (enum hm_field)s->field;
-        if (s->form == FORM_FIELD && hm_fields[f].type == HM_TYPE_STR &&
+        if (s->form == HM_AUDIT_FIELD && hm_fields[f].type == HM_TYPE_STR &&
             hm_event_has(r->event, f) && each(ctx, r->event->v[f].bytes))
             return true;
     }
@@ -556,8 +342,8 @@ static bool given(const struct hm_event *e, enum hm_record record, struct hm_sli
 
 static bool below_run(const struct hm_event *e, enum hm_record record)
 {
-    const struct source *s = &sources[record][HM_COLUMN_NAME];
-    if (s->form != FORM_FIELD)
+    const struct hm_audit_source *s = &hm_audit_sources[record][HM_COLUMN_NAME];
+    if (s->form != HM_AUDIT_FIELD)
         return false;
     struct hm_slice path = hm_event_str(e, (enum hm_field)s->field);
     return path.len > 5 && memcmp(path.p, "/run/", 5) == 0;

@@ -21,6 +21,38 @@ struct hm_audit_event { /* one of our events and the records that it gives */
 extern const struct hm_audit_event hm_audit_events[];
 extern const size_t hm_audit_event_count;
 
+enum hm_audit_form {
+    HM_AUDIT_NONE,
+    HM_AUDIT_FIELD,
+    HM_AUDIT_OCTAL,
+    HM_AUDIT_TEXT,
+    HM_AUDIT_CALL,
+    HM_AUDIT_NUMBER,
+    HM_AUDIT_ARCH,
+    HM_AUDIT_SUCCESS,
+    HM_AUDIT_EXIT,
+    HM_AUDIT_KEY,
+    HM_AUDIT_ARG,
+    HM_AUDIT_ARGC,
+    HM_AUDIT_CALL_ARG,
+    HM_AUDIT_DEV,
+    HM_AUDIT_FAMILY,
+    HM_AUDIT_RESULT,
+    HM_AUDIT_CAME,
+    HM_AUDIT_UNIT,
+    HM_AUDIT_ADDED,
+};
+
+struct hm_audit_source {
+    uint8_t form;
+    uint16_t field;
+    const char *text;
+};
+extern const struct hm_audit_source hm_audit_sources[HM_RECORD_COUNT][HM_COLUMN_COUNT];
+extern const char *const hm_audit_columns[HM_COLUMN_COUNT];
+/* The key that auditd's usual rules would have given the event; NULL: none. */
+const char *hm_audit_key_of(const struct hm_event *e, struct hm_slice call);
+
 /* What a column of a record can be, for coverage. */
 enum hm_column_source {
     HM_COLUMN_NONE,  /* the record has no such column */
