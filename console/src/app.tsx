@@ -8,6 +8,8 @@ import { EndpointPage } from './pages/endpoints/detail';
 import { EndpointsPage } from './pages/endpoints/list';
 import { EventsPage } from './pages/events/events';
 import { OverviewPage } from './pages/overview/overview';
+import { StoriesPage } from './pages/stories/stories';
+import { StoryPage } from './pages/stories/story';
 import { AuditPage } from './pages/settings/audit';
 import { RulesPage } from './pages/settings/rules';
 import { Layout, PageHead } from './shell/layout';
@@ -31,6 +33,8 @@ export function App() {
       <Routes>
         <Route element={<Layout />}>
           <Route index element={<OverviewPage />} />
+          <Route path="stories" element={<StoriesPage />} />
+          <Route path="stories/:id" element={<StoryPage />} />
           <Route path="alerts" element={<AlertsPage />} />
           <Route path="alerts/:id" element={<AlertPage />} />
           <Route path="endpoints" element={<EndpointsPage />} />

@@ -2,7 +2,7 @@
  * message can name what is stale. */
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
 import { call, get, type Query } from './client';
-import type { Alert, AlertDetail, AuditEntry, Endpoint, EnrollmentToken, EnrollmentTokenCreated, Order, OrderRequest, Overview, Rule, Timeline, Tree } from './types';
+import type { Alert, AlertDetail, AuditEntry, Endpoint, EnrollmentToken, EnrollmentTokenCreated, Order, OrderRequest, Overview, Rule, StoryDetail, Timeline, Tree } from './types';
 
 interface Items<T> {
   items: T[];
@@ -21,6 +21,9 @@ export const useAlerts = (query: Query) =>
   useQuery({ queryKey: ['alerts', 'list', query], queryFn: () => get<Items<Alert>>('/alerts', query), refetchInterval: 20_000, placeholderData: (previous) => previous });
 
 export const useAlert = (id: string) => useQuery({ queryKey: ['alerts', 'one', id], queryFn: () => get<AlertDetail>(`/alerts/${id}`) });
+
+export const useStory = (id: string) =>
+  useQuery({ queryKey: ['stories', 'one', id], queryFn: () => get<StoryDetail>(`/stories/${id}`), refetchInterval: 15_000 });
 
 export const useAlertTree = (id: string) =>
   useQuery({ queryKey: ['alerts', 'one', id, 'tree'], queryFn: () => get<Tree>(`/alerts/${id}/tree`), refetchInterval: 10_000 });
@@ -63,7 +66,7 @@ function useAct<In, Out>(run: (input: In) => Promise<Out>, stale: string[][]) {
 export const useGiveOrder = () => useAct((body: OrderRequest) => call<Order>('POST', '/orders', { body }), [['orders'], ['alerts'], ['endpoints']]);
 export const useStartDrill = () => useAct((name: string) => call<Order>('POST', '/drills', { body: { name } }), [['orders']]);
 export const useChangeAlert = (id: string) =>
-  useAct((body: { state: string; reason: string }) => call<Alert>('PATCH', `/alerts/${id}`, { body }), [['alerts'], ['overview']]);
+  useAct((body: { state: string; reason: string }) => call<Alert>('PATCH', `/alerts/${id}`, { body }), [['alerts'], ['stories'], ['overview']]);
 export const useEditEndpoint = (id: string) =>
   useAct((body: Partial<Pick<Endpoint, 'owner' | 'department' | 'asset_no' | 'group'>>) => call<Endpoint>('PATCH', `/endpoints/${id}`, { body }), [['endpoints']]);
 export const useRevokeEndpoint = (id: string) => useAct((reason: string) => call<Endpoint>('POST', `/endpoints/${id}/revoke`, { body: { reason } }), [['endpoints']]);
@@ -74,7 +77,8 @@ export const useDropToken = () => useAct((id: string) => call<unknown>('DELETE',
 /* What a {kind,id} of /stream makes stale. */
 export function markChanged(client: QueryClient, kind: string, id: string): void {
   const keys: Record<string, string[][]> = {
-    alert: [['alerts', 'list'], ['alerts', 'one', id], ['overview']],
+    alert: [['stories'], ['alerts', 'list'], ['alerts', 'one', id], ['overview']],
+    story: [['stories']],
     endpoint: [['endpoints'], ['overview']],
     order: [['orders'], ['endpoints'], ['alerts', 'one']],
     drill: [['orders'], ['overview']],

@@ -48,6 +48,7 @@ function Rail({ open }: { open: boolean }) {
       <div className="rail-group">
         <p>{t('nav.watch')}</p>
         <RailLink to="/" icon="overview" label="nav.overview" />
+        <RailLink to="/stories" icon="target" label="nav.stories" />
         <RailLink to="/alerts" icon="alert" label="nav.alerts" count={overview.data?.alerts.open ?? 0} />
         <RailLink to="/endpoints" icon="endpoint" label="nav.endpoints" />
         <RailLink to="/events" icon="events" label="nav.events" />

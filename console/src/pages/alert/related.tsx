@@ -15,6 +15,11 @@ export function Related({ alert }: { alert: AlertDetail }) {
   if (items.length === 0) return null;
   return (
     <Card title={t('alert.related')}>
+      {alert.story && (
+        <p className="small">
+          <Link to={`/stories/${alert.story}`}>{t('story.open')}</Link>
+        </p>
+      )}
       <ul className="stack-tight">
         {items.map((a) => (
           <li key={a.id} className="row small">

@@ -49,7 +49,7 @@ function Row({ a }: { a: Alert }) {
   );
 }
 
-function Table({ items }: { items: Alert[] }) {
+export function AlertTable({ items }: { items: Alert[] }) {
   const { t } = useTexts();
   return (
     <div className="table-wrap">
@@ -144,7 +144,7 @@ export function AlertsPage() {
         {query.isPending && <Loading />}
         {query.isError && !query.data && <Failed error={query.error} retry={() => void query.refetch()} />}
         {query.isSuccess && items.length === 0 && <Empty icon="shield" title={t('alerts.empty')} hint={t('alerts.emptyHint')} />}
-        {items.length > 0 && <Table items={items} />}
+        {items.length > 0 && <AlertTable items={items} />}
         {query.hasNextPage && (
           <p className="card-more">
             <button type="button" className="btn btn-small" disabled={query.isFetchingNextPage} onClick={() => void query.fetchNextPage()}>
