@@ -2,9 +2,11 @@
  * version: a file of another version is refused and the windows begin empty, which is visible. */
 #include "base/cursor.h"
 #include "detect/correlate/parts.h"
+#include <assert.h>
 #include <errno.h>
 
 #define MAGIC 0x31524f4348u /* "HCOR1" */
+static_assert(HM_CORRELATE_JUMP_RUN < 64, "late_run shares a byte with two flags");
 
 static bool same(const struct hm_correlate_item *a, const struct hm_correlate_item *b)
 {
@@ -57,7 +59,7 @@ static void put_group(struct hm_buf *out, const struct hm_cgroups *gs, const str
     hm_buf_put_le64(out, g->newest);
     hm_buf_put_le64(out, g->told_ms);
     hm_buf_put_le64(out, g->partial_until);
-    hm_buf_put_u8(out, (uint8_t)(g->begun | g->told << 1));
+    hm_buf_put_u8(out, (uint8_t)(g->begun | g->told << 1 | g->late_run << 2));
     for (size_t i = 0; i < gs->ref_count; i++)
         hm_buf_put_le64(out, g->last[i]);
     hm_buf_put_le32(out, (uint32_t)g->w.count);
@@ -169,6 +171,7 @@ static int restore(struct hm_correlator *c, struct hm_crun *r, const struct save
     g->partial_until = s->partial_until;
     g->begun = s->flags & 1;
     g->told = s->flags >> 1 & 1;
+    g->late_run = s->flags >> 2;
     return 0;
 }
 

@@ -71,8 +71,12 @@ void hm_correlate_step_late(struct hm_crun *r, struct hm_cgroup *g, const struct
         hm_correlate_step(r, g, e);
         return;
     }
+    uint64_t start[HM_CORRELATE_REFS_MAX] = {0};
     for (size_t i = 0; i < g->w.count; i++)
-        advance(g->last, r->all, hm_window_at(&g->w, i));
+        advance(start, r->all, hm_window_at(&g->w, i));
+    for (size_t k = 0; k < r->c->ref_count; k++)
+        if (start[k] > g->last[k])
+            g->last[k] = start[k];
 }
 
 /* Is entry `at` a step of a chain through all of `steps` that fits in a timespan? */
@@ -80,7 +84,7 @@ static bool chained(const struct hm_crun *r, const struct hm_window *w, size_t a
                     struct hm_verdict *ret_v)
 {
     const struct hm_entry *e = hm_window_at(w, at);
-    uint64_t start[64] = {0};
+    uint64_t start[HM_CORRELATE_REFS_MAX] = {0};
     size_t from = hm_window_lower(w, e->time > r->span ? e->time - r->span : 0);
     for (size_t i = from; i < at; i++)
         advance(start, steps, hm_window_at(w, i));
@@ -167,7 +171,7 @@ struct hm_verdict hm_correlate_judge_steps_late(struct hm_crun *r, struct hm_cgr
         return judge_condition(r, g, e);
     if (ordered(r))
         return chained(r, w, index_of(w, e), r->all, &v) ? v : (struct hm_verdict){0};
-    uint32_t seen[64] = {0};
+    uint32_t seen[HM_CORRELATE_REFS_MAX] = {0};
     uint64_t present = 0;
     v.from = hm_window_lower(w, e->time > r->span ? e->time - r->span : 0);
     for (size_t i = v.from; i < w->count; i++) {
