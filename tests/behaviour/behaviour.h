@@ -37,10 +37,11 @@ struct behaviour {
     void (*check)(struct world *w);
     bool own_sensor; /* counters from zero, a ring of ring_bytes (0: default) */
     uint32_t ring_bytes, args_ring_bytes;
+    uint32_t calls; /* rare system calls that are watched, by place in calls.def */
     bool deaf; /* nobody consumes while it acts */
 };
 extern const struct behaviour process_behaviours[], image_behaviours[], network_behaviours[],
-    limit_behaviours[];
+    limit_behaviours[], call_behaviours[];
 
 /* --- expectations --- */
 #define EXPECT(w, cond, ...)                                                                       \
@@ -51,6 +52,8 @@ size_t count_of(const struct world *w, uint16_t type, pid_t pid); /* pid 0: any 
 /* The n-th (from 0) record of that type and pid, or a zeroed record after a failed expectation. */
 const struct hm_rec_header *record_of(struct world *w, uint16_t type, pid_t pid, size_t n);
 const struct hm_rec_exec *exec_of(struct world *w, pid_t pid, size_t n);
+const struct hm_rec_call *call_of(struct world *w, const char *name, pid_t pid, size_t n);
+size_t calls_of(const struct world *w, const char *name, pid_t pid);
 const struct hm_rec_net *net_of(struct world *w, uint16_t type, pid_t pid, size_t n);
 void expect_str(struct world *w, const char *what, const struct hm_rec_exec *e, struct hm_rec_str s,
                 const char *want, size_t len);

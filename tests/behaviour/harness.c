@@ -2,6 +2,7 @@
  * usage: behaviour [NAME…]; needs root. Exit 0: all passed. */
 #include "behaviour.h"
 #include "agent/sensor/ring.h"
+#include "agent/sensor/calls.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include <errno.h>
@@ -44,6 +45,7 @@ const struct hm_rec_header *record_of(struct world *w, uint16_t type, pid_t pid,
         struct hm_rec_header h;
         struct hm_rec_exec exec;
         struct hm_rec_net net;
+        struct hm_rec_call call;
     } none;
     for (size_t i = 0; i < w->seen_count; i++)
         if (seen(w, i)->type == type && (pid == 0 || seen(w, i)->tgid == (uint32_t)pid) && n-- == 0)
@@ -55,6 +57,31 @@ const struct hm_rec_header *record_of(struct world *w, uint16_t type, pid_t pid,
 const struct hm_rec_exec *exec_of(struct world *w, pid_t pid, size_t n)
 {
     return (const void *)record_of(w, HM_REC_EXEC, pid, n);
+}
+
+static bool is_call(const struct hm_rec_header *h, const char *name, pid_t pid)
+{
+    const struct hm_rec_call *c = (const void *)h;
+    return h->type == HM_REC_CALL && h->tgid == (uint32_t)pid &&
+           strcmp(hm_rare_name(c->call), name) == 0;
+}
+
+size_t calls_of(const struct world *w, const char *name, pid_t pid)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->seen_count; i++)
+        n += is_call(seen(w, i), name, pid);
+    return n;
+}
+
+const struct hm_rec_call *call_of(struct world *w, const char *name, pid_t pid, size_t n)
+{
+    static const struct hm_rec_call none;
+    for (size_t i = 0; i < w->seen_count; i++)
+        if (is_call(seen(w, i), name, pid) && n-- == 0)
+            return (const void *)seen(w, i);
+    EXPECT(w, false, "no %s by process %d", name, pid);
+    return &none;
 }
 
 const struct hm_rec_net *net_of(struct world *w, uint16_t type, pid_t pid, size_t n)
@@ -73,7 +100,7 @@ void expect_str(struct world *w, const char *what, const struct hm_rec_exec *e, 
 void expect_exactly(struct world *w, const char *list)
 {
     char got[256] = "";
-    for (uint16_t t = HM_REC_EXEC; t <= HM_REC_CLOSE; t++)
+    for (uint16_t t = HM_REC_EXEC; t <= HM_REC_CALL; t++)
         if (count_of(w, t, 0))
             snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s %zu", got[0] ? " " : "",
                      hm_record_type_name(t), count_of(w, t, 0));
@@ -203,8 +230,11 @@ static bool make_world(struct world *w, struct stage *st, const struct behaviour
     if (!b->own_sensor && !st->shared)
         st->shared = open_sensor(st, b);
     w->sensor = b->own_sensor ? open_sensor(st, b) : st->shared;
-    if (w->sensor)
+    if (w->sensor) {
+        uint32_t watched = hm_sensor_watch_calls(w->sensor, b->calls);
+        EXPECT(w, watched == b->calls, "system calls %#x of %#x are watched", watched, b->calls);
         forget(w->sensor);
+    }
     w->counters = w->sensor ? hm_counters_map(hm_sensor_counters_fd(w->sensor)) : NULL;
     return w->counters != NULL;
 }
@@ -337,7 +367,7 @@ static bool wanted(const char *name, int argc, char **argv)
 int main(int argc, char **argv)
 {
     const struct behaviour *const all[] = {process_behaviours, image_behaviours, network_behaviours,
-                                           limit_behaviours};
+                                           limit_behaviours, call_behaviours};
     int results[3] = {0};
     hm_log_init("behaviour", 2);
     setvbuf(stdout, NULL, _IOLBF, 0);

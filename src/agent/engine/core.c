@@ -197,6 +197,9 @@ static void decode(struct hm_core *c, const struct hm_rec_header *h)
     case HM_REC_EXIT:
         hm_decode_exit(c, (const struct hm_rec_exit *)h);
         break;
+    case HM_REC_CALL:
+        hm_decode_call(c, (const struct hm_rec_call *)h);
+        break;
     default:
         hm_decode_net(c, (const struct hm_rec_net *)h);
     }

@@ -49,5 +49,7 @@ void hm_decode_fork(struct hm_core *c, const struct hm_rec_fork *r);
 void hm_decode_exit(struct hm_core *c, const struct hm_rec_exit *r);
 /* Tell all who waited for the hash of their executable. */
 void hm_decode_hashed(struct hm_core *c, const struct hm_hash_answer *a);
+/* decode_call.c */
+void hm_decode_call(struct hm_core *c, const struct hm_rec_call *r);
 /* decode_net.c */
 void hm_decode_net(struct hm_core *c, const struct hm_rec_net *r);

@@ -38,6 +38,25 @@ static int serve_stat_file(struct hm_monitor *m, const void *msg)
     return 0;
 }
 
+/* Exactly what the engine's rules ask for; the table bounds what can be asked. What is seen changes
+ * by it, and that is recorded. */
+static int serve_watch_calls(struct hm_monitor *m, const void *msg)
+{
+    const struct hm_msg_watch_calls *q = msg;
+    uint32_t before = m->calls;
+    m->calls = hm_sensor_watch_calls(m->sensor, (uint32_t)q->calls);
+    if (m->calls == before)
+        return 0;
+    struct hm_event e;
+    hm_mon_report_sensors(m);
+    hm_event_clear(&e);
+    hm_event_set_u64(&e, HM_F_ACTION, HM_ACTION_AGENT_SENSORS);
+    hm_event_set(&e, HM_F_AGENT_PROCESS, hm_slice_str("monitor"));
+    hm_event_set(&e, HM_F_AGENT_DETAIL, hm_buf_slice(&m->sensors_json));
+    hm_mon_journal(m, &e, HM_LANE_BULK);
+    return 0;
+}
+
 static void answer_hash(struct hm_monitor *m, uint64_t engine_id, struct hm_slice hash,
                         uint64_t size)
 {
@@ -189,6 +208,7 @@ static const struct request {
 } requests[] = {
     {HM_MSG_RESOLVE_DIR, FROM(ENGINE), &hm_desc_resolve_dir, serve_resolve_dir},
     {HM_MSG_STAT_FILE, FROM(ENGINE), &hm_desc_stat_file, serve_stat_file},
+    {HM_MSG_WATCH_CALLS, FROM(ENGINE), &hm_desc_watch_calls, serve_watch_calls},
     {HM_MSG_HASH_IMAGE, FROM(ENGINE), &hm_desc_hash_image, serve_hash_image},
     {HM_MSG_PROPOSE, FROM(ENGINE), &hm_desc_propose, serve_propose},
     {HM_MSG_KNOW_PROCESS, FROM(ENGINE), &hm_desc_know_process, serve_know_process},
@@ -211,6 +231,7 @@ union any_request {
     struct hm_msg_link_state h;
     struct hm_msg_probe_done i;
     struct hm_msg_beat j;
+    struct hm_msg_watch_calls l;
 };
 
 static int dispatch(struct hm_monitor *m, enum hm_agent_role role, const struct hm_ipc_msg *in)

@@ -208,12 +208,18 @@ static int open_sensor(struct hm_monitor *m, struct hm_error *err)
     return hm_sensor_open(&so, &m->sensor, err);
 }
 
+void hm_mon_report_sensors(struct hm_monitor *m)
+{
+    hm_buf_clear(&m->sensors_json);
+    hm_sensor_report_json(m->sensor, hm_watch_active(m->watch), &m->sensors_json);
+}
+
 static int open_watch(struct hm_monitor *m, struct hm_error *err)
 {
     int r = hm_watch_open(m->o->scope, &m->watch, err);
     if (r < 0)
         return r;
-    hm_sensor_report_json(m->sensor, hm_watch_active(m->watch), &m->sensors_json);
+    hm_mon_report_sensors(m);
     return m->sensors_json.error;
 }
 

@@ -54,6 +54,7 @@ struct hm_monitor {
     uint64_t boot, started_wall_ns, restarts, last_status_ns;
     char host_name[128], os[128], kernel[128];
     struct hm_sensor *sensor;
+    uint32_t calls; /* rare system calls that are watched */
     struct hm_buf sensors_json;
     struct hm_watch *watch;
     struct hm_child child[HM_AGENT_ROLES];
@@ -66,6 +67,7 @@ struct hm_monitor {
 /* setup.c */
 int hm_mon_setup(struct hm_monitor *m, struct hm_error *err) HM_CHECK;
 void hm_mon_teardown(struct hm_monitor *m);
+void hm_mon_report_sensors(struct hm_monitor *m); /* sensors_json anew */
 
 /* children.c */
 int hm_mon_start_children(struct hm_monitor *m, struct hm_error *err) HM_CHECK;

@@ -41,6 +41,8 @@ static int report(bool json, enum hm_lang lang, struct hm_buf *out)
     struct hm_probe_results probes;
     struct hm_error err = {0};
     int e = hm_sensor_open(&o, &s, &err);
+    if (e == 0)
+        (void)hm_sensor_watch_calls(s, UINT32_MAX); /* what a rule could ask for */
     if (e < 0)
         hm_probe_all(&probes);
     const struct hm_report r = {.sensor = s,

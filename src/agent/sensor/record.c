@@ -2,6 +2,7 @@
  * nothing of rings, libbpf or events. The kernel wrote these bytes, yet a wrong length here would
  * be a read out of bounds there: nothing is cast before it was checked. */
 #include "agent/sensor/record.h"
+#include "agent/sensor/calls.h"
 #include "agent/sensor/flags.h"
 #include "agent/sensor/limits.h"
 #include "event/event.h"
@@ -35,6 +36,8 @@ static size_t fixed_size(uint16_t type)
     case HM_REC_LISTEN:
     case HM_REC_CLOSE:
         return sizeof(struct hm_rec_net);
+    case HM_REC_CALL:
+        return sizeof(struct hm_rec_call);
     default:
         return 0;
     }
@@ -64,6 +67,11 @@ static bool net_good(const struct hm_rec_net *n, size_t len)
            n->direction >= HM_NET_INBOUND && n->direction <= HM_NET_LISTENING;
 }
 
+static bool call_good(const struct hm_rec_call *c, size_t len)
+{
+    return len == sizeof *c && c->call < hm_rare_count && c->arg_count <= HM_ARRAY_LEN(c->args);
+}
+
 int hm_record_check(struct hm_slice raw)
 {
     struct hm_rec_header h;
@@ -79,6 +87,8 @@ int hm_record_check(struct hm_slice raw)
         return exec_good((const void *)raw.p, raw.len) ? 0 : -EBADMSG;
     if (fixed == sizeof(struct hm_rec_net))
         return net_good((const void *)raw.p, raw.len) ? 0 : -EBADMSG;
+    if (h.type == HM_REC_CALL)
+        return call_good((const void *)raw.p, raw.len) ? 0 : -EBADMSG;
     return raw.len == fixed ? 0 : -EBADMSG;
 }
 
@@ -92,7 +102,7 @@ const char *hm_record_type_name(uint16_t type)
     static const char *const names[] = {
         [HM_REC_EXEC] = "exec",         [HM_REC_FORK] = "fork",       [HM_REC_EXIT] = "exit",
         [HM_REC_SNAPSHOT] = "snapshot", [HM_REC_CONNECT] = "connect", [HM_REC_ACCEPT] = "accept",
-        [HM_REC_LISTEN] = "listen",     [HM_REC_CLOSE] = "close",
+        [HM_REC_LISTEN] = "listen",     [HM_REC_CLOSE] = "close",     [HM_REC_CALL] = "call",
     };
     return type < HM_ARRAY_LEN(names) && names[type] ? names[type] : "unknown";
 }
@@ -107,6 +117,7 @@ static const struct {
     [HM_PROG_SOCK_STATE] = {"sock_state", HM_CLASS_NETWORK},
     [HM_PROG_ACCEPT] = {"accept", HM_CLASS_NETWORK},
     [HM_PROG_SNAPSHOT] = {"snapshot", HM_CLASS_PROCESS},
+    [HM_PROG_CALL] = {"call", HM_CLASS_SYSCALL},
 };
 
 uint64_t hm_sensor_prog_class(enum hm_sensor_prog p)

@@ -26,6 +26,7 @@ enum hm_record_type {
     HM_REC_ACCEPT = 6,   /* struct hm_rec_net */
     HM_REC_LISTEN = 7, /* struct hm_rec_net: remote end is empty; port 0 = the kernel will choose */
     HM_REC_CLOSE = 8,  /* struct hm_rec_net: end of a connection whose begin had an owner */
+    HM_REC_CALL = 9,   /* struct hm_rec_call: a rare system call begins */
 };
 
 /* hm_rec_header.flags */
@@ -120,6 +121,17 @@ struct hm_rec_net {
 };
 HM_REC_ASSERT(sizeof(struct hm_rec_net) == 176);
 
+/* An attempt: seen at the entry. */
+struct hm_rec_call {
+    struct hm_rec_header h;
+    __u32 number;    /* of the call, in this machine's 64-bit table */
+    __u32 call;      /* its place in calls.def */
+    __u32 arg_count; /* at most 4 */
+    __u32 reserved0;
+    __u64 args[4];
+};
+HM_REC_ASSERT(sizeof(struct hm_rec_call) == 152);
+
 /* ---- counters: an array map, one entry a program, memory-mapped read-only by the engine -------
  */
 enum hm_sensor_prog {
@@ -129,6 +141,7 @@ enum hm_sensor_prog {
     HM_PROG_SOCK_STATE, /* connect, listen, close */
     HM_PROG_ACCEPT,
     HM_PROG_SNAPSHOT,
+    HM_PROG_CALL,
     HM_PROG_COUNT = 16, /* room to grow without changing the map */
 };
 struct hm_sensor_counter {

@@ -36,6 +36,10 @@ static const struct part_info parts[HM_PART_COUNT] = {
                           "iter/task",
                           {"processes that already run at the start",
                            "起動時に動いているプロセス"}},
+    [HM_PART_CALLS] = {"calls",
+                       "tp/syscalls/sys_enter_…",
+                       {"rare system calls, while a loaded rule asks for them",
+                        "まれなシステムコール (読み込んだルールが必要とする間だけ)"}},
 };
 
 /* Not a program of the sensor: monitor's marks. Listed beside them, because it is seen. */
@@ -53,13 +57,28 @@ static const struct hm_text always_blind[] = {
     {"names asked of DNS", "DNS で問い合わせた名前"},
     {"changes of privilege without an exec (setuid, capset)",
      "実行を伴わない権限の変更 (setuid、capset)"},
-    {"access to another process's memory (ptrace)", "他プロセスのメモリーへのアクセス (ptrace)"},
-    {"loading of kernel modules", "カーネルモジュールの読み込み"},
 };
 
 static const struct hm_text blind_accept_compat = {
     "accept by io_uring or by a 32-bit system call (int 0x80)",
     "io_uring または 32 ビットのシステムコール (int 0x80) による受け入れ"};
+/* Seen only as the rare system call that begins it. */
+static const struct {
+    const char *call;
+    struct hm_text what;
+} by_call[] = {
+    {"ptrace",
+     {"access to another process's memory (ptrace)", "他プロセスのメモリーへのアクセス (ptrace)"}},
+    {"finit_module", {"loading of kernel modules", "カーネルモジュールの読み込み"}},
+};
+static const struct hm_text blind_calls = {
+    "rare system calls (mknod, memfd_create, personality …): no loaded rule asks for them, or "
+    "their tracepoints do not work here",
+    "まれなシステムコール (mknod、memfd_create、personality "
+    "など): 必要とするルールがないか、トレースポイントが使えない"};
+static const struct hm_text blind_calls_compat = {
+    "rare system calls through the 32-bit interface (int 0x80)",
+    "32 ビットインターフェース (int 0x80) によるまれなシステムコール"};
 static const struct hm_text blind_denial = {
     "nothing can be denied by a security hook: the kernel does not run LSM programs",
     "セキュリティフックによる拒否はできません (カーネルが LSM プログラムを実行しない)"};
@@ -82,6 +101,14 @@ static void add(const struct hm_text **list, size_t *n, const struct hm_text *t)
         list[(*n)++] = t;
 }
 
+static bool watches(const struct hm_sensor *s, const char *call)
+{
+    for (uint32_t i = 0; s && i < hm_rare_count; i++)
+        if (s->call_links[i] && strcmp(hm_rare_name(i), call) == 0)
+            return true;
+    return false;
+}
+
 size_t hm_report_blind(const struct hm_report *r, const struct hm_text *list[HM_BLIND_MAX])
 {
     size_t n = 0;
@@ -89,7 +116,9 @@ size_t hm_report_blind(const struct hm_report *r, const struct hm_text *list[HM_
         add(list, &n, &blind_all);
     for (int i = 0; r->sensor && i < HM_PART_COUNT; i++)
         if (!r->sensor->active[i])
-            add(list, &n, &parts[i].what);
+            add(list, &n, i == HM_PART_CALLS ? &blind_calls : &parts[i].what);
+    if (r->sensor && r->sensor->active[HM_PART_CALLS])
+        add(list, &n, &blind_calls_compat);
     if (r->sensor && r->sensor->active[HM_PART_ACCEPT] && !r->sensor->accept_fexit)
         add(list, &n, &blind_accept_compat);
     if (!hm_probe_ok(r->probes, HM_PROBE_FANOTIFY_NAME))
@@ -102,6 +131,9 @@ size_t hm_report_blind(const struct hm_report *r, const struct hm_text *list[HM_
         add(list, &n, &blind_denial);
     for (size_t i = 0; i < HM_ARRAY_LEN(always_blind); i++)
         add(list, &n, &always_blind[i]);
+    for (size_t i = 0; i < HM_ARRAY_LEN(by_call); i++)
+        if (!watches(r->sensor, by_call[i].call))
+            add(list, &n, &by_call[i].what);
     if (r->sensor && r->sensor->scoped)
         add(list, &n, &blind_scope);
     return n;
@@ -109,6 +141,8 @@ size_t hm_report_blind(const struct hm_report *r, const struct hm_text *list[HM_
 
 static const char *part_how(const struct hm_sensor *s, int part)
 {
+    if (part == HM_PART_CALLS)
+        return s->calls_how;
     return part == HM_PART_ACCEPT && s->accept_fexit ? "fexit/inet_csk_accept" : parts[part].how;
 }
 

@@ -66,6 +66,9 @@ static void choose(struct hm_sensor *s, const struct hm_sensor_options *o, int g
     s->accept_fexit = fexit;
     bpf_program__set_autoload(s->skel->progs.hm_accept_fexit, fexit);
     bpf_program__set_autoload(s->skel->progs.hm_accept_exit, tp);
+    bpf_program__set_autoload(s->skel->progs.hm_rare,
+                              give_up < GIVE_UP_ACCEPT &&
+                                  hm_probe_ok(&s->probes, HM_PROBE_SYSCALL_TP));
     bpf_program__set_autoload(s->skel->progs.hm_sock_state, give_up < GIVE_UP_NETWORK);
     bpf_program__set_autoload(s->skel->progs.hm_snapshot, iter);
     bpf_program__set_autoload(s->skel->progs.hm_missed, give_up < GIVE_UP_SNAPSHOT);
@@ -78,6 +81,7 @@ static int open_and_load(struct hm_sensor *s, const struct hm_sensor_options *o,
     if (!s->skel)
         return hm_fail(err, -errno, "the sensor's BPF object cannot be read: %s", strerror(errno));
     choose(s, o, give_up);
+    hm_sensor_set_calls(s);
     int e = set_sizes(s->skel, o);
     if (e == 0)
         e = set_scope(s, o->scope_cgroup_fd, err);
@@ -115,7 +119,7 @@ static void attach(struct hm_sensor *s, enum hm_part part, struct bpf_program *p
     s->active[part] = s->links[part] != NULL;
 }
 
-static struct bpf_link *attach_syscall(struct bpf_program *p, const char *name, int *ret_error)
+struct bpf_link *hm_sensor_attach_syscall(struct bpf_program *p, const char *name, int *ret_error)
 {
     int fd = -1;
     *ret_error = hm_tracepoint_open(name, &fd);
@@ -141,8 +145,8 @@ static void attach_accept(struct hm_sensor *s)
         return;
     }
     int e1, e2;
-    s->links[HM_PART_ACCEPT] = attach_syscall(p, "sys_exit_accept", &e1);
-    s->links[HM_PART_COUNT] = attach_syscall(p, "sys_exit_accept4", &e2);
+    s->links[HM_PART_ACCEPT] = hm_sensor_attach_syscall(p, "sys_exit_accept", &e1);
+    s->links[HM_PART_COUNT] = hm_sensor_attach_syscall(p, "sys_exit_accept4", &e2);
     s->active[HM_PART_ACCEPT] = e1 == 0 && e2 == 0;
     s->error[HM_PART_ACCEPT] = e1 < 0 ? e1 : e2;
 }
@@ -192,6 +196,7 @@ void hm_sensor_close(struct hm_sensor *s)
         return;
     for (size_t i = 0; i < HM_ARRAY_LEN(s->links); i++)
         bpf_link__destroy(s->links[i]);
+    hm_sensor_drop_calls(s);
     if (s->skel)
         sensor_bpf__destroy(s->skel);
     free(s);

@@ -31,6 +31,10 @@ int hm_sensor_counters_fd(
     const struct hm_sensor *s); /* frozen: mmap for reading works, nobody can write */
 int hm_sensor_tier(const struct hm_sensor *s); /* 1 or 2; 3: no BTF (only without a sensor) */
 
+/* Watch exactly these rare system calls (bit i: place i of calls.def); what is watched already
+ * stays as it is. Returns the bits that are watched now: fewer where a tracepoint does not work. */
+uint32_t hm_sensor_watch_calls(struct hm_sensor *s, uint32_t wanted);
+
 /* Add to the lost counters what the kernel skipped by itself (a program that would have interrupted
  * itself). Call it every second or so; the engine finds it with the other losses. */
 void hm_sensor_count_missed(struct hm_sensor *s);

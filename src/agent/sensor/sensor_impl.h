@@ -1,5 +1,7 @@
 /* Inside of struct hm_sensor, shared by the files of this folder only. */
 #pragma once
+#include "agent/sensor/record.h"
+#include "agent/sensor/calls.h"
 #include "agent/sensor/probe.h"
 #include "agent/sensor/record.h"
 #include "agent/sensor/sensor.h"
@@ -13,6 +15,7 @@ enum hm_part {
     HM_PART_NETWORK,
     HM_PART_ACCEPT,
     HM_PART_SNAPSHOT,
+    HM_PART_CALLS,
     HM_PART_COUNT
 };
 
@@ -24,8 +27,16 @@ struct hm_sensor {
     bool scoped, attached;
     int error[HM_PART_COUNT]; /* why a part is not active */
     struct hm_probe_results probes;
+    struct bpf_link *call_links[HM_RARE_MAX]; /* by place in calls.def; NULL: not watched */
+    uint32_t calls_wanted;
+    char calls_how[640];
     uint64_t missed[HM_PROG_COUNT]; /* of the kernel's counts, what is in the counters already */
 };
 
+/* The entry tracepoint of a system call, for a program. NULL: *ret_error says why. */
+struct bpf_link *hm_sensor_attach_syscall(struct bpf_program *p, const char *name, int *ret_error);
+/* attach_calls.c: constants of the program, before it is loaded. */
+void hm_sensor_set_calls(struct hm_sensor *s);
+void hm_sensor_drop_calls(struct hm_sensor *s);
 /* Add count to the lost records of prog. Errors: -ENOTSUP: the kernel has no program for it. */
 int hm_sensor_add_missed(struct hm_sensor *s, enum hm_sensor_prog prog, uint64_t count) HM_CHECK;

@@ -32,6 +32,7 @@ enum {
 };
 enum {
     BPF_ANY = 0,
+    BPF_NOEXIST = 1,
     BPF_F_NO_PREALLOC = 1,
     BPF_F_MMAPABLE = 1024,
     BPF_SK_STORAGE_GET_F_CREATE = 1,
@@ -253,4 +254,9 @@ struct sys_exit_args {
     __u64 common;
     long id;
     long ret;
+};
+/* the same of sys_enter_*, without the arguments that follow it */
+struct sys_enter_args {
+    __u64 common;
+    long id;
 };

@@ -8,6 +8,7 @@
 #include "agent/sensor/limits.h"
 #include "agent/sensor/record.h"
 #include "agent/sensor/flags.h"
+#include "agent/sensor/calls.h"
 #include "compat.bpf.h"
 #include "common.bpf.h"
 #include "address.bpf.h"
@@ -16,6 +17,7 @@
 #include "exec.bpf.c"
 #include "lifecycle.bpf.c"
 #include "network.bpf.c"
+#include "calls.bpf.c"
 #include "snapshot.bpf.c"
 #include "missed.bpf.c"
 
