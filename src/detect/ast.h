@@ -5,6 +5,7 @@
  * `windash` → the variants, `all` → AND of tests, `neq` → NOT). Field names are those of the event
  * (after pipelines), as ids of one table (`hm_names`) per rule set. Knows nothing of YAML. */
 #pragma once
+#include "base/buf.h"
 #include "detect/pattern.h"
 
 /* --- names.c: field names ↔ dense ids, one table a rule set ---------------------------------- */
@@ -69,3 +70,6 @@ struct hm_ast {
     struct hm_ast **kids;
     struct hm_ast_test test;
 };
+
+/* print.c: the tree in words, on one line. Errors: those of the buffer. Threads: reentrant. */
+void hm_ast_print(const struct hm_ast *a, const struct hm_names *n, struct hm_buf *out);

@@ -3,9 +3,10 @@
 #include "detect/sigma/yaml.h"
 #include "detect/limits.h"
 #include <errno.h>
+#include <stdlib.h>
 #include <yaml.h>
 
-struct builder {
+struct hm_yaml_stream { /* walks the documents of one text */
     yaml_parser_t parser;
     struct hm_arena *arena;
     struct hm_error *err;
@@ -13,7 +14,7 @@ struct builder {
     int error;
 };
 
-static void next_event(struct builder *b, yaml_event_t *ev)
+static void next_event(struct hm_yaml_stream *b, yaml_event_t *ev)
 {
     if (yaml_parser_parse(&b->parser, ev))
         return;
@@ -23,7 +24,8 @@ static void next_event(struct builder *b, yaml_event_t *ev)
     *ev = (yaml_event_t){.type = YAML_NO_EVENT};
 }
 
-static struct hm_yaml *new_node(struct builder *b, const yaml_event_t *ev, enum hm_yaml_kind kind)
+static struct hm_yaml *new_node(struct hm_yaml_stream *b, const yaml_event_t *ev,
+                                enum hm_yaml_kind kind)
 {
     uint32_t line = (uint32_t)ev->start_mark.line + 1, column = (uint32_t)ev->start_mark.column + 1;
     if (++b->nodes > HM_YAML_MAX_NODES) {
@@ -40,9 +42,9 @@ static struct hm_yaml *new_node(struct builder *b, const yaml_event_t *ev, enum 
     return n;
 }
 
-static struct hm_yaml *build(struct builder *b, yaml_event_t *ev, unsigned depth);
+static struct hm_yaml *build(struct hm_yaml_stream *b, yaml_event_t *ev, unsigned depth);
 
-static struct hm_yaml *build_scalar(struct builder *b, const yaml_event_t *ev)
+static struct hm_yaml *build_scalar(struct hm_yaml_stream *b, const yaml_event_t *ev)
 {
     struct hm_yaml *n = new_node(b, ev, HM_YAML_SCALAR);
     if (!n)
@@ -59,7 +61,7 @@ static struct hm_yaml *build_scalar(struct builder *b, const yaml_event_t *ev)
 }
 
 /* Room for one more child in both arrays; they double inside the arena. */
-static int grow(struct builder *b, struct hm_yaml *n, size_t *cap)
+static int grow(struct hm_yaml_stream *b, struct hm_yaml *n, size_t *cap)
 {
     if (n->count < *cap)
         return 0;
@@ -78,21 +80,25 @@ static int grow(struct builder *b, struct hm_yaml *n, size_t *cap)
     return 0;
 }
 
-static void check_key(struct builder *b, const struct hm_yaml *map, const struct hm_yaml *key)
+static void check_key(struct hm_yaml_stream *b, const struct hm_yaml *map,
+                      const struct hm_yaml *key)
 {
     if (key->kind != HM_YAML_SCALAR) {
         b->error = hm_fail_at(b->err, -EINVAL, key->line, key->column, "a key has to be text");
         return;
     }
-    /* Quadratic, but only detection maps are keyed, and those are short. */
-    for (size_t i = 0; i < map->count && map->count < 1024; i++)
+    if (map->count >= HM_YAML_MAX_KEYS)
+        b->error = hm_fail_at(b->err, -E2BIG, key->line, key->column,
+                              "more than %d keys in one map", HM_YAML_MAX_KEYS);
+    /* Quadratic, but bounded, and maps of rules are short. */
+    for (size_t i = 0; !b->error && i < map->count; i++)
         if (strcmp(map->keys[i]->text, key->text) == 0)
             b->error = hm_fail_at(b->err, -EINVAL, key->line, key->column,
                                   "key \"%.80s\" is there twice", key->text);
 }
 
-static struct hm_yaml *build_children(struct builder *b, const yaml_event_t *start, unsigned depth,
-                                      enum hm_yaml_kind kind, yaml_event_type_t end)
+static struct hm_yaml *build_children(struct hm_yaml_stream *b, const yaml_event_t *start,
+                                      unsigned depth, enum hm_yaml_kind kind, yaml_event_type_t end)
 {
     struct hm_yaml *n = new_node(b, start, kind);
     size_t cap = 0;
@@ -122,7 +128,7 @@ static struct hm_yaml *build_children(struct builder *b, const yaml_event_t *sta
 }
 
 /* Consumes ev. Recursion is bounded by HM_YAML_MAX_DEPTH. */
-static struct hm_yaml *build(struct builder *b, yaml_event_t *ev, unsigned depth)
+static struct hm_yaml *build(struct hm_yaml_stream *b, yaml_event_t *ev, unsigned depth)
 {
     struct hm_yaml *n = NULL;
     uint32_t line = (uint32_t)ev->start_mark.line + 1, column = (uint32_t)ev->start_mark.column + 1;
@@ -143,38 +149,110 @@ static struct hm_yaml *build(struct builder *b, yaml_event_t *ev, unsigned depth
     return n;
 }
 
+/* Where the first byte that is not UTF-8 stands; len when there is none. */
+static size_t first_bad(struct hm_slice s)
+{
+    for (size_t i = 0; i < s.len;) {
+        uint8_t c = s.p[i];
+        size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : 4;
+        if ((c >= 0x80 && c < 0xc2) || c > 0xf4 || i + n > s.len)
+            return i;
+        for (size_t k = 1; k < n; k++)
+            if ((s.p[i + k] & 0xc0) != 0x80)
+                return i;
+        i += n;
+    }
+    return s.len;
+}
+
+static int check_encoding(struct hm_slice s, struct hm_error *err)
+{
+    uint32_t line = 1, column = 1;
+    bool mark16 =
+        s.len >= 2 && ((s.p[0] == 0xff && s.p[1] == 0xfe) || (s.p[0] == 0xfe && s.p[1] == 0xff));
+    if (mark16)
+        return hm_fail_at(err, -EINVAL, 1, 1, "encoded as UTF-16; rules are UTF-8");
+    size_t bad = first_bad(s);
+    if (bad == s.len)
+        return 0;
+    for (size_t i = 0; i < bad; i++, column++) {
+        if (s.p[i] == '\n') {
+            line++;
+            column = 0;
+        }
+    }
+    return hm_fail_at(err, -EINVAL, line, column,
+                      "the byte 0x%02x is not UTF-8 (is the file Latin-1?)", s.p[bad]);
+}
+
+int hm_yaml_open(struct hm_slice text, struct hm_arena *arena, struct hm_error *err,
+                 struct hm_yaml_stream **ret_s)
+{
+    int r = check_encoding(text, err);
+    struct hm_yaml_stream *s = r ? NULL : calloc(1, sizeof *s);
+    if (!s)
+        return r ? r : -ENOMEM;
+    if (!yaml_parser_initialize(&s->parser)) {
+        free(s);
+        return -ENOMEM;
+    }
+    s->arena = arena;
+    s->err = err;
+    yaml_parser_set_input_string(&s->parser, text.p, text.len);
+    yaml_parser_set_encoding(&s->parser, YAML_UTF8_ENCODING);
+    *ret_s = s;
+    return 0;
+}
+
+void hm_yaml_close(struct hm_yaml_stream *s)
+{
+    if (!s)
+        return;
+    yaml_parser_delete(&s->parser);
+    free(s);
+}
+
+int hm_yaml_next(struct hm_yaml_stream *s, struct hm_yaml **ret_root)
+{
+    struct hm_yaml *root = NULL;
+    while (!s->error && !root) {
+        yaml_event_t ev;
+        next_event(s, &ev);
+        bool content = ev.type == YAML_SCALAR_EVENT || ev.type == YAML_MAPPING_START_EVENT ||
+                       ev.type == YAML_SEQUENCE_START_EVENT || ev.type == YAML_ALIAS_EVENT;
+        if (content) {
+            root = build(s, &ev, 0);
+            /* "---" with nothing behind it is no document of a rule set. */
+            if (root && root->kind == HM_YAML_SCALAR && root->text_len == 0 && !root->quoted)
+                root = NULL;
+            continue;
+        }
+        bool end = ev.type == YAML_STREAM_END_EVENT;
+        yaml_event_delete(&ev);
+        if (end)
+            break;
+    }
+    if (!s->error)
+        *ret_root = root;
+    return s->error;
+}
+
 int hm_yaml_parse(struct hm_slice text, size_t index, struct hm_arena *arena,
                   struct hm_yaml **ret_root, struct hm_error *err)
 {
-    struct builder b = {.arena = arena, .err = err};
+    struct hm_yaml_stream *s = NULL;
     struct hm_yaml *root = NULL;
-    if (!yaml_parser_initialize(&b.parser))
-        return -ENOMEM;
-    yaml_parser_set_input_string(&b.parser, text.p, text.len);
-    yaml_parser_set_encoding(&b.parser, YAML_UTF8_ENCODING);
-    for (size_t doc = 0; !b.error;) {
-        yaml_event_t ev;
-        next_event(&b, &ev);
-        bool content = ev.type == YAML_SCALAR_EVENT || ev.type == YAML_MAPPING_START_EVENT ||
-                       ev.type == YAML_SEQUENCE_START_EVENT || ev.type == YAML_ALIAS_EVENT;
-        if (ev.type == YAML_STREAM_END_EVENT || b.error) {
-            yaml_event_delete(&ev);
+    int r = hm_yaml_open(text, arena, err, &s);
+    for (size_t doc = 0; !r && doc <= index; doc++) {
+        root = NULL;
+        r = hm_yaml_next(s, &root);
+        if (!root)
             break;
-        }
-        if (!content) {
-            yaml_event_delete(&ev);
-            continue;
-        }
-        struct hm_yaml *n = build(&b, &ev, 0);
-        if (doc++ == index) {
-            root = n;
-            break;
-        }
     }
-    yaml_parser_delete(&b.parser);
-    if (!b.error)
+    hm_yaml_close(s);
+    if (!r)
         *ret_root = root;
-    return b.error;
+    return r;
 }
 
 const struct hm_yaml *hm_yaml_get(const struct hm_yaml *m, const char *key)
@@ -194,5 +272,6 @@ const char *hm_yaml_str(const struct hm_yaml *m, const char *key, const char *fa
 bool hm_yaml_is_null(const struct hm_yaml *n)
 {
     return n->kind == HM_YAML_SCALAR && !n->quoted &&
-           (n->text_len == 0 || strcmp(n->text, "null") == 0 || strcmp(n->text, "~") == 0);
+           (n->text_len == 0 || strcmp(n->text, "~") == 0 || strcmp(n->text, "null") == 0 ||
+            strcmp(n->text, "Null") == 0 || strcmp(n->text, "NULL") == 0);
 }

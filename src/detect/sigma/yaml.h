@@ -16,6 +16,15 @@ struct hm_yaml {
     struct hm_yaml **items;
 };
 
+/* Every document of a text, one after the other. hm_yaml_next() gives NULL past the last; after an
+ * error the rest cannot be trusted. The text and the arena have to outlive the stream.
+ * Errors:  -EINVAL with place (UTF-16 and bytes that are not UTF-8 too); -E2BIG over limits.h. */
+struct hm_yaml_stream;
+int hm_yaml_open(struct hm_slice text, struct hm_arena *arena, struct hm_error *err,
+                 struct hm_yaml_stream **ret_s) HM_CHECK;
+int hm_yaml_next(struct hm_yaml_stream *s, struct hm_yaml **ret_root) HM_CHECK;
+void hm_yaml_close(struct hm_yaml_stream *s);
+
 /* Parse the document number `index` of text. *ret_root is NULL past the last document.
  * Owns:    the tree lives in arena.
  * Errors:  -EINVAL with place; -E2BIG over limits.h; -ENOMEM. Threads: reentrant. */
