@@ -31,6 +31,15 @@ static void on_hit(void *ctx, const struct hm_rule *r)
         w->hit = true;
 }
 
+/* All that is wrong is told in one run. */
+static unsigned complaints;
+
+static void complain(const char *path, const char *what, const char *kind)
+{
+    print_error("%s: %s (%s)\n", path, what, kind);
+    complaints++;
+}
+
 static bool example_hits(const struct hm_yaml *doc, const struct hm_yaml *example, uint64_t action)
 {
     static struct hm_event e;
@@ -52,14 +61,16 @@ static void check_examples(const char *path, const struct hm_yaml *doc, const ch
         hm_yaml_get(hm_yaml_get(hm_yaml_get(doc, "hinomi"), "examples"), kind);
     struct hm_route route;
     if (!list || list->count == 0)
-        fail_msg("%s: no examples that %s", path, kind);
+        complain(path, "examples are missing", kind);
     assert_true(hm_logsource_route(
         "linux", hm_yaml_str(hm_yaml_get(doc, "logsource"), "category", ""), "", &route));
-    for (size_t i = 0; i < list->count; i++)
+    for (size_t i = 0; list && i < list->count; i++)
         for (size_t k = 0; k < route.count; k++)
             if (example_hits(doc, list->items[i], route.actions[k]) != expected)
-                fail_msg("%s: example %zu should %s", path, i + 1, kind);
+                complain(path, (const char[]){'#', (char)('1' + i), 0}, kind);
 }
+
+static const char *const words[] = {"title_ja", "reason", "reason_ja", "advice", "advice_ja"};
 
 static int check_file(void *ctx, const char *path, struct hm_slice text)
 {
@@ -69,12 +80,11 @@ static int check_file(void *ctx, const char *path, struct hm_slice text)
     assert_int_equal(hm_yaml_parse(text, 0, a, &doc, &err), 0);
     check_examples(path, doc, "match", true);
     check_examples(path, doc, "miss", false);
-    for (const char *const *key = (const char *const[]){"title_ja", "reason", "reason_ja", NULL};
-         *key; key++)
-        if (!*hm_yaml_str(hm_yaml_get(doc, "hinomi"), *key, ""))
-            fail_msg("%s: hinomi.%s is missing", path, *key);
+    for (size_t i = 0; i < HM_ARRAY_LEN(words); i++)
+        if (!*hm_yaml_str(hm_yaml_get(doc, "hinomi"), words[i], ""))
+            complain(path, words[i], "missing");
     if (!hm_yaml_get(doc, "falsepositives") || !hm_yaml_get(doc, "tags"))
-        fail_msg("%s: falsepositives or tags are missing", path);
+        complain(path, "falsepositives or tags", "missing");
     hm_arena_free(a);
     ++*(int *)ctx;
     return 0;
@@ -101,9 +111,10 @@ static int close_rules(void **state)
 static void every_rule_keeps_its_own_examples(void **state)
 {
     int files = 0;
+    complaints = 0;
     assert_int_equal(hm_folder_each((int)(intptr_t)*state, check_file, &files), 0);
     assert_int_equal(files, hm_ruleset_count(rules));
-    assert_true(files >= 15);
+    assert_int_equal(complaints, 0);
 }
 
 static void every_rule_has_a_technique_and_a_severity(void **state)
