@@ -72,3 +72,14 @@ bool hm_logsource_route(const char *product, const char *category, const char *s
     *ret_r = (struct hm_route){.view = HM_VIEW_EVENT, .count = 1};
     return true;
 }
+
+static bool same(const char *wanted, const char *is)
+{
+    return !*wanted || strcmp(wanted, is) == 0;
+}
+
+bool hm_source_included(const char *product, const char *category, const char *service,
+                        const struct hm_source *s)
+{
+    return same(product, s->product) && same(category, s->category) && same(service, s->service);
+}

@@ -23,3 +23,31 @@ struct hm_route {
  */
 bool hm_logsource_route(const char *product, const char *category, const char *service,
                         struct hm_route *ret_r);
+
+/* --- Records from elsewhere (JSON): which log source one belongs to, as pipelines say ----------
+ * A record belongs to a source when it has at least one of the hint fields and none of those it has
+ * disagrees. A record that has no hint field of any source is tried by every rule. A rule is tried
+ * on a record that belongs to a source which the rule's log source includes; a rule whose log
+ * source includes no source of the table at all is tried on records that belong to none. */
+struct hm_source_hint { /* the field's text is one of the values; ASCII letters fold */
+    const char *field;
+    size_t count;
+    const char **values;
+};
+struct hm_source_alias { /* rules say `name`, records of this source say `real` */
+    const char *name, *real;
+};
+struct hm_source {
+    const char *product, *category, *service; /* "" = not given */
+    size_t hint_count;
+    struct hm_source_hint *hints;
+    size_t alias_count;
+    struct hm_source_alias *aliases; /* only where the record has no field `name` itself */
+};
+struct hm_source_table {
+    size_t count;
+    const struct hm_source *items;
+};
+/* Is every part that the rule gives the same in the source? */
+bool hm_source_included(const char *product, const char *category, const char *service,
+                        const struct hm_source *s);
