@@ -1,0 +1,282 @@
+/* Owns the way of one event: values looked through, tests set, the rules that these trigger tried.
+ * Everything is cleared by words; nothing is allocated. */
+#include "base/ip.h"
+#include "detect/limits.h"
+#include "detect/match/limits.h"
+#include "detect/match/build.h"
+#include "detect/match/scratch.h"
+#include <arpa/inet.h>
+#ifdef __x86_64__
+#include <x86intrin.h>
+#endif
+
+static uint64_t ticks(void)
+{
+#if defined(__x86_64__)
+    return __rdtsc();
+#elif defined(__aarch64__)
+    uint64_t v;
+    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(v));
+    return v;
+#else
+    return 0;
+#endif
+}
+
+struct hm_scratch *hm_scratch_new(const struct hm_program *p, size_t cache_bytes)
+{
+    struct hm_scratch *s = calloc(1, sizeof *s);
+    if (!s)
+        return NULL;
+    s->p = p;
+    s->test_words = p->test_count / 64 + 1;
+    s->rule_words = p->rule_count / 64 + 1;
+    s->lazy_words = p->lazy_count / 64 + 1;
+    s->tests = calloc(s->test_words, 8);
+    s->rules = calloc(s->rule_words, 8);
+    s->known = calloc(s->lazy_words, 8);
+    s->value = calloc(s->lazy_words, 8);
+    s->entry_seen = calloc(p->entry_count + 1, 4);
+    s->test_seen = calloc(p->test_count + 1, 4);
+    s->found = calloc(p->test_count + 1, 4);
+    s->hits = calloc(p->rule_count + 1, 4);
+    s->costs = calloc(p->rule_count + 1, sizeof *s->costs);
+    s->regex = hm_regex_room_new();
+    if (!s->tests || !s->rules || !s->known || !s->value || !s->entry_seen || !s->test_seen ||
+        !s->found || !s->hits || !s->costs || !s->regex || !hm_scan_room(s, HM_VALUE_FIRST_BYTES) ||
+        hm_cache_init(&s->cache, cache_bytes)) {
+        hm_scratch_free(s);
+        return NULL;
+    }
+    return s;
+}
+
+void hm_scratch_free(struct hm_scratch *s)
+{
+    if (!s)
+        return;
+    free(s->tests);
+    free(s->rules);
+    free(s->known);
+    free(s->value);
+    free(s->entry_seen);
+    free(s->test_seen);
+    free(s->found);
+    free(s->hits);
+    free(s->costs);
+    free(s->folded);
+    hm_regex_room_free(s->regex);
+    hm_cache_done(&s->cache);
+    free(s);
+}
+
+size_t hm_scratch_memory(const struct hm_scratch *s)
+{
+    const struct hm_program *p = s->p;
+    size_t cache = s->cache.ring ? s->cache.ring_bytes + (s->cache.slot_mask + 1) * 16 : 0;
+    return sizeof *s + (s->test_words + s->rule_words + 2 * s->lazy_words) * 8 +
+           (p->entry_count + 2 * (size_t)p->test_count + p->rule_count) * 4 +
+           p->rule_count * sizeof *s->costs + s->folded_room + cache;
+}
+
+static inline void set_test(struct hm_scratch *s, uint32_t t)
+{
+    uint64_t bit = UINT64_C(1) << (t % 64);
+    if (s->tests[t / 64] & bit)
+        return;
+    s->tests[t / 64] |= bit;
+    struct hm_span run = s->p->tests[t].triggers;
+    const uint32_t *rules = s->p->ids + run.first;
+    for (uint32_t i = 0; i < run.count; i++)
+        s->rules[rules[i] / 64] |= UINT64_C(1) << (rules[i] % 64);
+}
+
+static void set_found(struct hm_scratch *s)
+{
+    for (size_t i = 0; i < s->found_count; i++)
+        set_test(s, s->found[i]);
+}
+
+static bool has_ranges(const struct hm_prog_field *f)
+{
+    return f->cidr[1] | f->cidr[2] | f->cidr[3];
+}
+
+static void take_address(struct hm_scratch *s, const struct hm_prog_field *f,
+                         const struct hm_datum *d)
+{
+    uint8_t ip[16];
+    char text[HM_IP_TEXT_BYTES];
+    struct hm_slice bytes = d->kind == HM_DATUM_IP ? d->ip : (struct hm_slice){0};
+    if (d->kind == HM_DATUM_TEXT && d->text.len >= 2 && d->text.len < sizeof text) {
+        memcpy(text, d->text.p, d->text.len);
+        text[d->text.len] = 0;
+        if (inet_pton(AF_INET, text, ip) == 1)
+            bytes = hm_slice(ip, 4);
+        else if (inet_pton(AF_INET6, text, ip) == 1)
+            bytes = hm_slice(ip, 16);
+    }
+    if (bytes.len != 4 && bytes.len != 16)
+        return;
+    hm_scan_ip(s, f, bytes);
+    set_found(s);
+}
+
+static void take_value(struct hm_scratch *s, const struct hm_prog_field *f,
+                       const struct hm_datum *d)
+{
+    hm_scan_value(s, f, d->text, d->kind == HM_DATUM_NUMBER && !d->real);
+    set_found(s);
+    if (has_ranges(f))
+        take_address(s, f, d);
+}
+
+static bool has_text(const struct hm_datum *d)
+{
+    return d->kind == HM_DATUM_TEXT || d->kind == HM_DATUM_NUMBER || d->kind == HM_DATUM_IP;
+}
+
+/* A list is null when it has nothing, or a null among its items: it matches when any item does. */
+static bool is_null(const struct hm_datum *d)
+{
+    if (d->kind != HM_DATUM_LIST)
+        return d->kind == HM_DATUM_NULL;
+    for (size_t i = 0; i < d->count; i++)
+        if (d->items[i].kind == HM_DATUM_NULL)
+            return true;
+    return d->count == 0;
+}
+
+static void take_field(struct hm_scratch *s, const struct hm_prog_field *f, const struct hm_view *v)
+{
+    char buf[HM_DATUM_BUF];
+    struct hm_datum d;
+    v->get(v, f->name, buf, &d);
+    if (d.kind == HM_DATUM_ABSENT)
+        return;
+    if (f->exists != HM_NO_INDEX)
+        set_test(s, f->exists);
+    if (f->not_null != HM_NO_INDEX && !is_null(&d))
+        set_test(s, f->not_null);
+    if (has_text(&d))
+        take_value(s, f, &d);
+    for (size_t i = 0; d.kind == HM_DATUM_LIST && i < d.count; i++)
+        if (has_text(&d.items[i]))
+            take_value(s, f, &d.items[i]);
+}
+
+static bool take_keyword(void *ctx, struct hm_slice text)
+{
+    struct hm_scratch *s = ctx;
+    hm_scan_value(s, &s->p->fields[s->p->keywords], text, false);
+    set_found(s);
+    return false;
+}
+
+static void take_keywords(struct hm_scratch *s, const struct hm_view *v, uint64_t sources)
+{
+    const struct hm_program *p = s->p;
+    if (p->keywords == HM_NO_INDEX || !(p->fields[p->keywords].sources & sources))
+        return;
+    if (p->fields[p->keywords].exists != HM_NO_INDEX)
+        set_test(s, p->fields[p->keywords].exists);
+    v->each_text(v, take_keyword, s);
+}
+
+static void take_fields(struct hm_scratch *s, const struct hm_view *v, uint64_t sources)
+{
+    const struct hm_program *p = s->p;
+    if (!v->present) {
+        for (uint32_t i = 0; i < p->field_count; i++)
+            if ((p->fields[i].sources & sources) && p->fields[i].name != HM_NO_INDEX)
+                take_field(s, &p->fields[i], v);
+        return;
+    }
+    for (uint32_t w = 0; w * 64 < p->name_count; w++) {
+        for (uint64_t m = v->present[w]; m; m &= m - 1) {
+            uint32_t name = w * 64 + (uint32_t)__builtin_ctzll(m);
+            uint32_t field = name < p->name_count ? p->field_of[name] : HM_NO_INDEX;
+            if (field != HM_NO_INDEX && (p->fields[field].sources & sources))
+                take_field(s, &p->fields[field], v);
+        }
+    }
+}
+
+static bool run_code(struct hm_scratch *s, const struct hm_prog_rule *r)
+{
+    const struct hm_branch *code = s->p->code + r->code.first;
+    uint32_t at = r->code.count ? 0 : HM_GO_TRUE;
+    while (at < HM_CODE_MAX) {
+        const struct hm_branch *c = &code[at];
+        uint32_t lazy = s->p->tests[c->test].lazy;
+        bool yes = lazy == HM_NO_INDEX ? s->tests[c->test / 64] >> (c->test % 64) & 1
+                                       : hm_lazy_test(s, lazy);
+        at = yes ? c->yes : c->no;
+    }
+    return at == HM_GO_TRUE;
+}
+
+static void try_rule(struct hm_scratch *s, uint32_t i)
+{
+    struct hm_cost *c = &s->costs[i];
+    bool timed = (s->stats.evaluations++ & (HM_COST_SAMPLE - 1)) == 0;
+    uint64_t from = timed ? ticks() : 0;
+    bool hit = run_code(s, &s->p->rules[i]);
+    if (timed)
+        c->ticks += (ticks() - from) * HM_COST_SAMPLE;
+    c->evaluations++;
+    if (hit) {
+        c->matches++;
+        s->hits[s->hit_count++] = i;
+    }
+}
+
+static void try_rules(struct hm_scratch *s, uint64_t sources, const uint64_t *off)
+{
+    for (uint32_t w = 0; w < s->rule_words; w++) {
+        uint64_t m = s->rules[w];
+        if (off && m)
+            m &= ~off[w];
+        for (; m; m &= m - 1) {
+            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(m);
+            if (s->p->rules[i].sources & sources)
+                try_rule(s, i);
+        }
+    }
+}
+
+size_t hm_program_match(const struct hm_program *p, struct hm_scratch *s, const struct hm_view *v,
+                        uint64_t sources, const uint64_t *off, const uint32_t **ret_rules)
+{
+    memset(s->tests, 0, s->test_words * 8);
+    memset(s->rules, 0, s->rule_words * 8);
+    memset(s->known, 0, s->lazy_words * 8);
+    s->view = v;
+    s->hit_count = 0;
+    s->stats.events++;
+    take_fields(s, v, sources);
+    take_keywords(s, v, sources);
+    for (uint64_t m = sources; m; m &= m - 1) {
+        struct hm_span run = p->always[__builtin_ctzll(m)];
+        for (uint32_t i = 0; i < run.count; i++) {
+            uint32_t rule = p->ids[run.first + i];
+            s->rules[rule / 64] |= UINT64_C(1) << (rule % 64);
+        }
+    }
+    try_rules(s, sources, off);
+    *ret_rules = s->hits;
+    return s->hit_count;
+}
+
+struct hm_rule_cost hm_scratch_cost(const struct hm_scratch *s, size_t rule)
+{
+    if (rule >= s->p->rule_count)
+        return (struct hm_rule_cost){0};
+    const struct hm_cost *c = &s->costs[rule];
+    return (struct hm_rule_cost){c->evaluations, c->matches, c->ticks};
+}
+
+struct hm_scratch_stats hm_scratch_stats(const struct hm_scratch *s)
+{
+    return s->stats;
+}
