@@ -22,7 +22,7 @@ struct hm_datum {
     const struct hm_datum *items;
 };
 
-#define HM_DATUM_BUF 128 /* room for values that have no text of their own */
+#define HM_DATUM_BUF 768 /* room for values that have no text of their own, and for lists of 8 */
 struct hm_view {
     /* The value of a field by its id in the rule set's names; small forms are written to buf. */
     void (*get)(const struct hm_view *v, uint32_t field, char buf[HM_DATUM_BUF],

@@ -195,8 +195,12 @@ async function liveEvents(c, tag) {
 async function everyPage(c, tag) {
   const endpoints = await c.page.evaluate(async () => (await (await fetch('/api/v1/endpoints')).json()).items);
   const practice = endpoints.find((e) => e.practice);
+  const stories = await c.page.evaluate(async () => (await (await fetch('/api/v1/stories')).json()).items);
+  must(stories.length > 0 && stories[0].alerts >= 1 && stories[0].risk > 0, `the drill's alerts are a story with a risk (${tag})`);
   const pages = [
     ['overview', '/', 'overview.title'],
+    ['stories', '/stories?state=all', 'story.title'],
+    ['story', `/stories/${stories[0].id}`, null],
     ['alerts', '/alerts?state=all', 'alerts.title'],
     ['endpoints', '/endpoints', 'endpoints.title'],
     ['endpoint', `/endpoints/${practice.id}`, null],

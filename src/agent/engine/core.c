@@ -23,6 +23,9 @@ static void add_stat(struct hm_event *e, const struct hm_file_stat *st)
     hm_event_set_u64(e, HM_F_FILE_DEV, st->dev);
 }
 
+static bool makes_content(uint32_t action);
+static void match_late(struct hm_core *c, const struct hm_file_change *f);
+
 static void tell_file(struct hm_core *c, const struct hm_file_change *f,
                       const struct hm_file_stat *st)
 {
@@ -39,6 +42,11 @@ static void tell_file(struct hm_core *c, const struct hm_file_change *f,
         add_stat(e, st);
     c->file_events++;
     hm_core_emit(c, e, f->process_key);
+    if (!makes_content(f->action))
+        return;
+    hm_context_wrote(c->context, c->table, hm_table_get(c->table, f->process_key), f->path,
+                     f->boot_ns);
+    match_late(c, f);
 }
 
 /* True: it will be told when monitor has said what the mode is now. */
@@ -97,10 +105,11 @@ static bool make_parts(struct hm_core *c, const struct hm_core_options *o)
     c->hashes = hm_hashes_new(HM_HASHES_MAX, HM_HASHES_ASKED_MAX);
     c->stats = hm_stats_new(HM_STATS_MAX);
     c->alerts = hm_alerts_new();
+    c->context = hm_context_new();
     c->sink = hm_sink_new(o->journal, &c->ledger);
     c->scratch = c->rules ? hm_match_scratch_new(c->rules) : NULL;
-    return c->table && c->dirs && c->files && c->hashes && c->stats && c->alerts && c->sink &&
-           (!c->rules || c->scratch);
+    return c->table && c->dirs && c->files && c->hashes && c->stats && c->alerts && c->context &&
+           c->sink && (!c->rules || c->scratch);
 }
 
 int hm_core_new(const struct hm_core_options *o, struct hm_core **ret_core, struct hm_error *err)
@@ -140,6 +149,7 @@ void hm_core_free(struct hm_core *c)
         return;
     hm_sink_free(c->sink);
     hm_alerts_free(c->alerts);
+    hm_context_free(c->context);
     hm_hashes_free(c->hashes);
     hm_stats_free(c->stats);
     hm_files_free(c->files);
@@ -172,6 +182,35 @@ static void hit(void *ctx, const struct hm_rule *rule)
                     hm_table_get(c->table, c->hit_process));
 }
 
+/* The event was journalled as it was; what rules may ask beyond it is added for them alone. */
+static void match(struct hm_core *c, struct hm_event *e, uint64_t process)
+{
+    struct hm_process *p = hm_table_get(c->table, process);
+    if (p)
+        hm_context_fill(c->context, c->table, p, e);
+    c->hit_event = e;
+    c->hit_process = process;
+    hm_ruleset_match(c->rules, c->scratch, e, hit, c);
+}
+
+/* A write was told after the exec that it made possible: the rules see that exec again, now knowing
+ * who wrote the program. Nothing is journalled twice; a rule that fired already stays quiet. */
+static void match_late(struct hm_core *c, const struct hm_file_change *f)
+{
+    struct hm_process *p = hm_table_get(c->table, hm_context_late(c->context, f->path, f->boot_ns));
+    if (!p || !c->rules)
+        return;
+    struct hm_event *e = hm_core_begin(c, HM_CLASS_PROCESS, HM_ACTION_PROCESS_EXEC, p->exec_ns);
+    hm_enrich_process(e, p, hm_table_get(c->table, p->parent_key), c->users);
+    match(c, e, p->key);
+}
+
+static bool makes_content(uint32_t action)
+{
+    return action == HM_ACTION_FILE_CREATE || action == HM_ACTION_FILE_WRITE ||
+           action == HM_ACTION_FILE_RENAME;
+}
+
 void hm_core_emit(struct hm_core *c, struct hm_event *e, uint64_t process)
 {
     /* First the journal, so that an alert can name the event's seq; a full journal stops no rule.
@@ -179,9 +218,7 @@ void hm_core_emit(struct hm_core *c, struct hm_event *e, uint64_t process)
     hm_sink_put(c->sink, HM_LANE_BULK, e);
     if (!c->rules)
         return;
-    c->hit_event = e;
-    c->hit_process = process;
-    hm_ruleset_match(c->rules, c->scratch, e, hit, c);
+    match(c, e, process);
 }
 
 static void decode(struct hm_core *c, const struct hm_rec_header *h)

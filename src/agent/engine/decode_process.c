@@ -44,8 +44,11 @@ struct hm_process *hm_decode_actor(struct hm_core *c, const struct hm_rec_header
     if (!p)
         return NULL;
     /* CLOSE may come after the end of its owner; a tombstone keeps what was true. */
+    struct hm_ids_before before = {p->has_user, p->uid, p->euid};
     if (!p->exit_ns || !p->has_user)
         set_ids(p, h);
+    if (h->type != HM_REC_EXEC) /* an exec is judged when its image is known */
+        hm_context_gain(p, &before, p->image && (p->image->flags & HM_PROC_SETUID));
     set_parent(c, p, h->ppid, h->parent_start_ns);
     return p;
 }
@@ -152,7 +155,12 @@ static void tell_exec(struct hm_core *c, struct hm_event *e, const struct hm_rec
 void hm_decode_exec(struct hm_core *c, const struct hm_rec_exec *r)
 {
     bool snapshot = r->h.type == HM_REC_SNAPSHOT;
-    struct hm_process *p = hm_decode_actor(c, &r->h);
+    struct hm_process *p =
+        hm_table_get(c->table, hm_process_key(c->origin.boot, r->h.tgid, r->h.start_ns));
+    struct hm_ids_before before = {p && p->has_user, p ? p->uid : 0, p ? p->euid : 0};
+    bool setuid =
+        (p && p->image && (p->image->flags & HM_PROC_SETUID)) || (r->proc_flags & HM_PROC_SETUID);
+    p = hm_decode_actor(c, &r->h);
     struct hm_slice full;
     /* The ring told it better than a snapshot that was taken at the same time. */
     if (!p || (snapshot && (p->exit_ns || p->exec_ns)))
@@ -160,6 +168,7 @@ void hm_decode_exec(struct hm_core *c, const struct hm_rec_exec *r)
     take_image(c, p, r, &full);
     p->exec_ns = snapshot ? r->h.start_ns : r->h.boot_ns;
     p->snapshot = snapshot;
+    hm_context_gain(p, &before, setuid);
     want_hash(c, p, r);
     struct hm_event *e =
         hm_core_begin(c, HM_CLASS_PROCESS,
@@ -170,6 +179,8 @@ void hm_decode_exec(struct hm_core *c, const struct hm_rec_exec *r)
     if (!snapshot)
         tell_exec(c, e, r);
     hm_core_emit(c, e, p->key);
+    if (!snapshot)
+        hm_context_ran(c->context, p, e);
 }
 
 /* Forks and exits are many and say little: their command lines stand in the exec before. */
@@ -205,6 +216,7 @@ static void inherit(struct hm_core *c, struct hm_process *p, const struct hm_pro
     if (!p->session)
         p->session = parent->session;
     p->left |= parent->left;
+    p->gained |= parent->gained;
     if (!p->container_len) {
         p->container_len = parent->container_len;
         memcpy(p->container, parent->container, sizeof p->container);
@@ -224,8 +236,11 @@ void hm_decode_fork(struct hm_core *c, const struct hm_rec_fork *r)
         set_ids(p, &r->h);
     set_parent(c, p, r->h.ppid, r->h.parent_start_ns);
     struct hm_process *parent = hm_table_get(c->table, p->parent_key);
-    if (parent)
+    if (parent) {
+        struct hm_ids_before before = {parent->has_user, parent->uid, parent->euid};
+        hm_context_gain(p, &before, parent->image && (parent->image->flags & HM_PROC_SETUID));
         inherit(c, p, parent);
+    }
     name_it(c, p, &r->h);
     emit_short(c, hm_core_begin(c, HM_CLASS_PROCESS, HM_ACTION_PROCESS_FORK, r->h.boot_ns), p);
 }

@@ -34,6 +34,13 @@
 #define HM_HASH_RETRY_NS    (1ull * 1000 * 1000 * 1000)
 #define HM_HASH_WAIT_NS     (30ull * 1000 * 1000 * 1000)
 
+/* Files written lately, by path: for "written and then run". 8,192 slots of 32 bytes. */
+#define HM_CONTEXT_WRITES   8192
+#define HM_CONTEXT_WRITE_NS (3600ull * 1000 * 1000 * 1000)
+/* Programs run lately whose file events may still be on their way. */
+#define HM_CONTEXT_RUNS    1024
+#define HM_CONTEXT_LATE_NS (5ull * 1000 * 1000 * 1000)
+
 /* A (rule, tree) raises one alert in this time. */
 #define HM_ALERT_QUIET_NS  (60ull * 1000 * 1000 * 1000)
 #define HM_ALERT_KNOWN_MAX 4096

@@ -1,5 +1,6 @@
 /* The inside of the core, shared by core.c and the decode files only. */
 #pragma once
+#include "agent/engine/context.h"
 #include "agent/engine/core.h"
 #include "agent/engine/limits.h"
 #include "agent/engine/loss.h"
@@ -23,6 +24,7 @@ struct hm_core {
     struct hm_hashes *hashes;
     struct hm_stats *stats;
     struct hm_alerts *alerts;
+    struct hm_context *context;
     struct hm_sink *sink;
     struct hm_ledger ledger;
     struct hm_loss loss;

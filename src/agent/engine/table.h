@@ -12,6 +12,7 @@ struct hm_process {
     uint32_t ns_pid, ns_mnt, ns_net;
     uint64_t cgroup_id;
     bool has_user, has_ns, snapshot; /* snapshot: it ran before we did */
+    bool gained;                     /* root without a setuid program, here or above */
     bool left;                       /* in a cgroup whose alerts another agent raises */
     uint8_t container_len;
     char container[64];

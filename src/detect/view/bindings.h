@@ -13,6 +13,7 @@ enum hm_form {
     HM_FORM_ACTION,    /* name of what happened */
     HM_FORM_COLUMN,    /* a column of audit records (auditd.def), or one that came as text */
     HM_FORM_KEY,       /* KEY=value somewhere in a log line */
+    HM_FORM_LINES,     /* a row whose text is a list, newline between; index: how many at most */
 };
 struct hm_binding {
     uint8_t form;

@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <time.h>
 
+#define HM_LINES_MAX 8 /* values of a list; a static assertion keeps buf large enough for them */
+_Static_assert((HM_LINES_MAX + 1) * sizeof(struct hm_datum) <= HM_DATUM_BUF, "room for a list");
+
 /* Names whose value is not simply a row's. */
 static const struct {
     const char *name;
@@ -20,6 +23,30 @@ static const struct {
     {"action", HM_FORM_ACTION, HM_F_ACTION},
 };
 
+/* "process.ancestors", or "process.ancestors.3": the nearest three. */
+static bool bind_lines(struct hm_slice name, struct hm_binding *ret_b)
+{
+    static const struct {
+        const char *name;
+        uint16_t field;
+    } lists[] = {{"process.ancestors", HM_F_CONTEXT_ANCESTORS},
+                 {"process.masquerade", HM_F_CONTEXT_MASQUERADE}};
+    for (size_t i = 0; i < HM_ARRAY_LEN(lists); i++) {
+        size_t n = strlen(lists[i].name), max = HM_LINES_MAX;
+        if (name.len < n || memcmp(name.p, lists[i].name, n) != 0)
+            continue;
+        if (name.len == n + 2 && name.p[n] == '.' && name.p[n + 1] > '0' &&
+            name.p[n + 1] <= '0' + HM_LINES_MAX)
+            max = (size_t)(name.p[n + 1] - '0');
+        else if (name.len != n)
+            continue;
+        *ret_b = (struct hm_binding){
+            .form = HM_FORM_LINES, .field = lists[i].field, .index = (uint16_t)max};
+        return true;
+    }
+    return false;
+}
+
 void hm_event_bind(struct hm_slice name, struct hm_binding *ret_b)
 {
     for (size_t i = 0; i < HM_ARRAY_LEN(special); i++) {
@@ -29,6 +56,8 @@ void hm_event_bind(struct hm_slice name, struct hm_binding *ret_b)
             return;
         }
     }
+    if (bind_lines(name, ret_b))
+        return;
     int f = hm_field_by_name(name);
     if (f < 0)
         f = hm_field_by_sigma(name);
@@ -147,6 +176,23 @@ static void initiated(const struct hm_event *e, struct hm_datum *ret_d)
                       ret_d);
 }
 
+/* The items are made in buf, which has room for HM_LINES_MAX of them. */
+static void lines(struct hm_slice text, size_t max, char buf[HM_DATUM_BUF], struct hm_datum *ret_d)
+{
+    uintptr_t at =
+        ((uintptr_t)buf + _Alignof(struct hm_datum) - 1) & ~(_Alignof(struct hm_datum) - 1);
+    struct hm_datum *item = (struct hm_datum *)at;
+    size_t n = 0;
+    for (size_t from = 0; n < max && from < text.len;) {
+        const uint8_t *end = memchr(text.p + from, '\n', text.len - from);
+        size_t len = end ? (size_t)(end - text.p) - from : text.len - from;
+        hm_datum_text(hm_slice(text.p + from, len), &item[n++]);
+        from += len + 1;
+    }
+    *ret_d =
+        (struct hm_datum){.kind = n ? HM_DATUM_LIST : HM_DATUM_ABSENT, .count = n, .items = item};
+}
+
 static void get(const struct hm_view *v, uint32_t id, char buf[HM_DATUM_BUF],
                 struct hm_datum *ret_d)
 {
@@ -161,6 +207,9 @@ static void get(const struct hm_view *v, uint32_t id, char buf[HM_DATUM_BUF],
         return;
     case HM_FORM_INITIATED:
         initiated(r->event, ret_d);
+        return;
+    case HM_FORM_LINES:
+        lines(hm_event_str(r->event, (enum hm_field)b->field), b->index, buf, ret_d);
         return;
     case HM_FORM_CLASS:
         hm_datum_text(hm_slice_str(hm_class_name(hm_event_u64(r->event, HM_F_CLASS))), ret_d);
@@ -182,6 +231,8 @@ static bool says(const struct hm_event *e, enum hm_field f)
     if (hm_fields[f].type != HM_TYPE_STR || !hm_event_has(e, f))
         return false;
     uint32_t n = hm_fields[f].number;
+    if (n >= hm_fields[HM_F_CONTEXT_ANCESTORS].number)
+        return false; /* what we know beside the event is not in it */
     if (n >= hm_fields[HM_F_PARENT_KEY].number && n <= hm_fields[HM_F_PARENT_COMMAND_LINE].number)
         return false;
     return begins || strncmp(hm_fields[f].name, "process.", 8) != 0;
