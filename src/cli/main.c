@@ -12,6 +12,7 @@ struct command {
     const char *name, *args;
     struct hm_text help;
     int (*run)(struct hm_cli *c);
+    int (*run_words)(struct hm_cli *c, int argc, char **argv); /* options of its own */
 };
 
 static const struct command commands[] = {
@@ -72,6 +73,12 @@ static const struct command commands[] = {
      hm_cmd_revoke},
     {"rules", "", {"detection rules, and those that were refused", "検知ルール"}, hm_cmd_rules},
     {"audit", "[--limit N]", {"who did what", "操作の記録"}, hm_cmd_audit},
+    {"sigma",
+     "check | eval | explain | test | coverage … (hinomi sigma help)",
+     {"Sigma rules: check them, try them on events, see why one matches, what is covered",
+      "Sigma ルールの確認、イベントでの試行、一致の理由、対応状況"},
+     NULL,
+     hm_cmd_sigma},
     {"yara",
      "check FILE|DIR… | scan --rules FILE|DIR FILE|DIR…",
      {"which YARA rules load and what is wrong with the others; which files match",
@@ -193,6 +200,10 @@ static void set_locale(void)
 
 static int run(struct hm_cli *c, const struct command *k, int argc, char **argv)
 {
+    if (k->run_words) {
+        int words = k->run_words(c, argc, argv);
+        return fflush(stdout) && !words ? HM_EXIT_FAILED : words;
+    }
     int code = parse(c, argc, argv);
 
     if (!code && c->o.help)

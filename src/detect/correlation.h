@@ -46,7 +46,7 @@ struct hm_correlation {
     /* Always there unless `condition` is: a temporal one without is "gte: number of rules". */
     size_t bound_count;
     struct hm_bound bounds[HM_CORRELATION_BOUNDS_MAX];
-    double percentile; /* VALUE_PERCENTILE, 0..100 */
+    double percentile; /* VALUE_PERCENTILE, 0..100; NAN: none given, shares (correlate.md) */
     bool generate;     /* the referenced rules raise their own hits too */
     /* temporal: the extended condition over rule names ("a and not b"), or NULL: all of them.
      * A TEST node's `field` is an index in refs. */

@@ -198,6 +198,11 @@ const struct hm_sigma_entry *hm_sigma_rule_at(const struct hm_sigma_collection *
     return i < c->rule_count ? &c->rules[i] : NULL;
 }
 
+size_t hm_sigma_filter_count(const struct hm_sigma_collection *c)
+{
+    return c->filter_count;
+}
+
 size_t hm_sigma_correlation_count(const struct hm_sigma_collection *c)
 {
     return c->correlation_count;

@@ -56,6 +56,7 @@ int hm_sigma_collection_finish(struct hm_sigma_collection *c, hm_sigma_problem_f
  * the correlations that it refers to. */
 size_t hm_sigma_rule_count(const struct hm_sigma_collection *c);
 const struct hm_sigma_entry *hm_sigma_rule_at(const struct hm_sigma_collection *c, size_t i);
+size_t hm_sigma_filter_count(const struct hm_sigma_collection *c);
 size_t hm_sigma_correlation_count(const struct hm_sigma_collection *c);
 const struct hm_sigma_correlation *hm_sigma_correlation_at(const struct hm_sigma_collection *c,
                                                            size_t i);

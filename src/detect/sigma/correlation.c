@@ -220,7 +220,8 @@ static int kind(struct hm_lang *l, const struct hm_yaml *section, struct hm_corr
     for (size_t i = 0; i < HM_ARRAY_LEN(kinds); i++) {
         if (strcmp(text, kinds[i].name) == 0) {
             c->kind = kinds[i].kind;
-            c->percentile = 50; /* "median is a percentile 50" */
+            /* "median is a percentile 50"; none given: correlation.h */
+            c->percentile = strcmp(text, "value_median") == 0 ? 50 : NAN;
             return 0;
         }
     }

@@ -79,3 +79,12 @@ int hm_tree_expression(struct hm_tree *t, const struct hm_condition *c,
                        void *ctx, const struct hm_ast **ret) HM_CHECK;
 /* Do the name and a pattern of "1 of x*" (or "them") go together? */
 bool hm_search_selected(struct hm_slice pattern, const char *name);
+
+/* --- placeholder.c --- */
+struct hm_placeholders;
+/* Replace placeholders in the body's values by what the lists say: alternatives. Names that
+ * `wanted` refuses are left. missing_ok: those that no list knows are left too.
+ * Errors: -EINVAL with place and the placeholder's name; -E2BIG; -ENOMEM. */
+int hm_body_expand(struct hm_lang *l, struct hm_body *b, const struct hm_placeholders *p,
+                   bool (*wanted)(void *ctx, const char *name), void *ctx,
+                   bool missing_ok) HM_CHECK;

@@ -124,6 +124,7 @@ static int one_filter(struct hm_finish *f, struct hm_document *d)
     for (size_t i = 0; !r && d->filter.any && i < f->c->doc_count; i++)
         if (f->c->docs[i].doc.kind == HM_DOCUMENT_RULE && source_fits(d, &f->c->docs[i].doc))
             r = apply(f, d, suppress, &f->c->docs[i]);
+    f->c->filter_count += r == 0;
     return r;
 }
 

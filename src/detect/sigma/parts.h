@@ -24,6 +24,7 @@ struct hm_sigma_collection {
     struct hm_map *ids, *names; /* hash of the text → index in docs */
     size_t rule_count, rule_cap;
     struct hm_sigma_entry *rules;
+    size_t filter_count;
     size_t correlation_count, correlation_cap;
     struct hm_sigma_correlation *correlations;
     size_t regex_count, regex_cap;

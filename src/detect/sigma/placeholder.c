@@ -1,5 +1,6 @@
 /* Owns placeholder lists and their replacement in a rule's values. */
 #include "detect/sigma/placeholder.h"
+#include "detect/sigma/detection.h"
 #include "detect/limits.h"
 #include <errno.h>
 #include <stdlib.h>

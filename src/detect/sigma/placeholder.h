@@ -1,7 +1,9 @@
 /* Tenant-supplied lists for the placeholders of the expand modifier. A file is a YAML map of names
  * to lists of values; a value is a Sigma string, so that it may hold wildcards. */
 #pragma once
-#include "detect/sigma/detection.h"
+#include "base/error.h"
+#include "base/slice.h"
+#include <stddef.h>
 
 struct hm_placeholders;
 struct hm_placeholders *hm_placeholders_new(void); /* NULL: out of memory */
@@ -16,10 +18,3 @@ int hm_placeholders_put(struct hm_placeholders *p, const char *name, const char 
 /* Values of a name. NULL: not known. */
 const char *const *hm_placeholders_get(const struct hm_placeholders *p, const char *name,
                                        size_t *ret_count);
-
-/* Replace placeholders in the body's values by what the lists say: alternatives. Names that
- * `wanted` refuses are left. missing_ok: those that no list knows are left too.
- * Errors: -EINVAL with place and the placeholder's name; -E2BIG; -ENOMEM. */
-int hm_body_expand(struct hm_lang *l, struct hm_body *b, const struct hm_placeholders *p,
-                   bool (*wanted)(void *ctx, const char *name), void *ctx,
-                   bool missing_ok) HM_CHECK;

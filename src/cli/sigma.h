@@ -1,0 +1,64 @@
+/* `hinomi sigma …`: what its commands share. None of them needs a server. */
+#pragma once
+#include "cli/cli.h"
+#include "detect/correlate/correlate.h"
+#include "detect/sigma/collection.h"
+#include <stdio.h>
+
+#define HM_SIGMA_PATHS_MAX 64 /* of one repeated option */
+
+struct hm_paths {
+    const char *at[HM_SIGMA_PATHS_MAX];
+    size_t count;
+};
+struct hm_sigma_args {
+    const struct hm_cli *cli;
+    struct hm_paths rules, pipelines, placeholders, words;
+    const char *field, *rule, *time_field;
+    bool json, ignore_logsource, help;
+};
+
+/* --- sigma_load.c: files to a collection ----------------------------------------------------- */
+struct hm_sigma_set {
+    struct hm_names *names;
+    struct hm_placeholders *placeholders;
+    struct hm_pipeline **pipelines; /* NULL-terminated */
+    struct hm_sigma_collection *collection;
+    size_t files;
+};
+/* Told once per refused document or file, in the order of reading. */
+typedef void hm_sigma_tell_fn(void *ctx, const struct hm_rule_problem *p);
+/* Read every path (a file, or every *.yml and *.yaml beneath a folder) with the pipelines and
+ * lists of the arguments. Returns an exit code; failures have been told to the user. */
+int hm_sigma_load(const struct hm_sigma_args *a, const struct hm_paths *paths,
+                  hm_sigma_tell_fn *tell, void *ctx, struct hm_sigma_set *ret_set) HM_CHECK;
+void hm_sigma_set_done(struct hm_sigma_set *s);
+/* "path:line:column: reason", made harmless for a terminal, to the stream. */
+void hm_sigma_print_problem(const struct hm_rule_problem *p, FILE *to);
+/* For eval and the like: problems go to stderr. ctx: size_t counter. */
+void hm_sigma_tell_stderr(void *ctx, const struct hm_rule_problem *p);
+/* Text made harmless for a terminal (show.h). */
+void hm_sigma_say(struct hm_slice text, FILE *to);
+
+/* --- sigma_run.c: a collection at work ----------------------------------------------------------
+ */
+struct hm_sigma_running {
+    struct hm_correlate_item *items;
+    struct hm_correlator *correlator; /* NULL: the collection has no correlation */
+};
+/* Errors: -ENOMEM. problem: correlations that cannot run, by their index. */
+int hm_sigma_correlator(const struct hm_sigma_set *s,
+                        void (*problem)(void *ctx, size_t i, const struct hm_error *err), void *ctx,
+                        struct hm_sigma_running *ret_run) HM_CHECK;
+void hm_sigma_running_done(struct hm_sigma_running *r);
+
+/* --- sigma_out.c
+ * ---------------------------------------------------------------------------------- */
+/* Text as a JSON string, harmless in a terminal too. */
+void hm_sigma_json(struct hm_slice text, struct hm_buf *out);
+
+int hm_sigma_check(const struct hm_sigma_args *a);
+int hm_sigma_eval(const struct hm_sigma_args *a);
+int hm_sigma_explain(const struct hm_sigma_args *a);
+int hm_sigma_test(const struct hm_sigma_args *a);
+int hm_sigma_coverage(const struct hm_sigma_args *a);

@@ -1,0 +1,141 @@
+/* Rule files, pipelines and placeholder lists to one collection. Owns where files come from and how
+ * problems are told; what they mean is detect's. */
+#include "cli/sigma.h"
+#include "detect/folder.h"
+#include "detect/limits.h"
+#include "detect/sigma/placeholder.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+
+struct load {
+    struct hm_sigma_set *set;
+    const char *prefix; /* the folder as the user wrote it */
+    hm_sigma_tell_fn *tell;
+    void *ctx;
+};
+
+static int add(void *ctx, const char *path, struct hm_slice text)
+{
+    struct load *l = ctx;
+    char full[sizeof((struct hm_rule_problem *)0)->path];
+    snprintf(full, sizeof full, "%s%s%s", l->prefix, *l->prefix && *path ? "/" : "", path);
+    l->set->files++;
+    if (text.p)
+        return hm_sigma_collection_add(l->set->collection, full, text, l->tell, l->ctx);
+    struct hm_rule_problem p = {0};
+    snprintf(p.path, sizeof p.path, "%s", full);
+    hm_fail(&p.error, -E2BIG, "the file is over %d bytes", HM_RULE_FILE_MAX_BYTES);
+    l->tell(l->ctx, &p);
+    return 0;
+}
+
+/* A whole file, at most max bytes. -E2BIG: it is larger. */
+static int read_file(const char *path, size_t max, struct hm_buf *ret_text)
+{
+    struct stat st;
+    hm_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0 || fstat(fd, &st) < 0)
+        return -errno;
+    if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode))
+        return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
+    if (fcntl(fd, F_SETFL, 0) < 0)
+        return -errno;
+    *ret_text = HM_BUF(max + 4097);
+    ssize_t n;
+    do {
+        uint8_t chunk[4096];
+        n = read(fd, chunk, sizeof chunk);
+        if (n > 0)
+            hm_buf_put(ret_text, chunk, (size_t)n);
+        if (n < 0 && errno == EINTR)
+            n = 1;
+    } while (n > 0 && !ret_text->error && ret_text->len <= max);
+    hm_buf_put_u8(ret_text, 0); /* an empty file has a pointer too */
+    int r = n < 0 ? -errno : ret_text->error;
+    ret_text->len--;
+    return r ? r : ret_text->len > max ? -E2BIG : 0;
+}
+
+static int add_path(struct load *l, const char *path)
+{
+    hm_autoclose int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (dir >= 0) {
+        l->prefix = path;
+        return hm_folder_each(dir, add, l);
+    }
+    if (errno != ENOTDIR)
+        return -errno;
+    struct hm_buf text hm_auto(hm_buf_done) = {0};
+    int r = read_file(path, HM_RULE_FILE_MAX_BYTES, &text);
+    l->prefix = "";
+    if (r == -E2BIG)
+        return add(l, path, (struct hm_slice){0});
+    return r < 0 ? r : add(l, path, hm_buf_slice(&text));
+}
+
+static int no_file(const struct hm_cli *c, const char *path, int r)
+{
+    static const struct hm_text cannot = {"%s: %s", "%s: %s"};
+    return hm_say(c, HM_EXIT_USAGE, &cannot, path, strerror(-r));
+}
+
+static int bad_file(const struct hm_cli *c, const char *path, const struct hm_error *err)
+{
+    static const struct hm_text bad = {"%s:%u:%u: %s", "%s:%u:%u: %s"};
+    return hm_say(c, HM_EXIT_USAGE, &bad, path, err->line, err->column, err->text);
+}
+
+static int add_placeholders(const struct hm_sigma_args *a, struct hm_sigma_set *s)
+{
+    s->placeholders = hm_placeholders_new();
+    for (size_t i = 0; s->placeholders && i < a->placeholders.count; i++) {
+        struct hm_buf text hm_auto(hm_buf_done) = {0};
+        struct hm_error err = {0};
+        int r = read_file(a->placeholders.at[i], HM_RULE_FILE_MAX_BYTES, &text);
+        if (r < 0)
+            return no_file(a->cli, a->placeholders.at[i], r);
+        if (hm_placeholders_add(s->placeholders, hm_buf_slice(&text), &err) < 0)
+            return bad_file(a->cli, a->placeholders.at[i], &err);
+    }
+    return s->placeholders ? HM_EXIT_OK : HM_EXIT_FAILED;
+}
+
+static int out_of_memory(const struct hm_cli *c, int r)
+{
+    static const struct hm_text failed = {"the rules could not be read: %s",
+                                          "ルールを読み込めません: %s"};
+    return hm_say(c, HM_EXIT_FAILED, &failed, strerror(-r));
+}
+
+static int collect(const struct hm_sigma_args *a, const struct hm_paths *paths, struct load *l)
+{
+    struct hm_sigma_options o = {.names = l->set->names, .placeholders = l->set->placeholders};
+    int r = hm_sigma_collection_new(&o, &l->set->collection);
+    for (size_t i = 0; r == 0 && i < paths->count; i++) {
+        r = add_path(l, paths->at[i]);
+        if (r < 0 && r != -ENOMEM)
+            return no_file(a->cli, paths->at[i], r);
+    }
+    if (r == 0)
+        r = hm_sigma_collection_finish(l->set->collection, l->tell, l->ctx);
+    return r < 0 ? out_of_memory(a->cli, r) : HM_EXIT_OK;
+}
+
+int hm_sigma_load(const struct hm_sigma_args *a, const struct hm_paths *paths,
+                  hm_sigma_tell_fn *tell, void *ctx, struct hm_sigma_set *ret_set)
+{
+    struct load l = {.set = ret_set, .tell = tell, .ctx = ctx};
+    *ret_set = (struct hm_sigma_set){.names = hm_names_new()};
+    if (!ret_set->names)
+        return out_of_memory(a->cli, -ENOMEM);
+    int code = add_placeholders(a, ret_set);
+    return code ? code : collect(a, paths, &l);
+}
+
+void hm_sigma_set_done(struct hm_sigma_set *s)
+{
+    hm_sigma_collection_free(s->collection);
+    hm_placeholders_free(s->placeholders);
+    hm_names_free(s->names);
+    *s = (struct hm_sigma_set){0};
+}
