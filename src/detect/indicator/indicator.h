@@ -200,6 +200,7 @@ struct hm_intel_hit { /* strings point into the set; value into what was looked 
     uint64_t valid_from_s, valid_until_s;
     uint8_t confidence;
     enum hm_tlp tlp;
+    uint8_t prefix; /* IP: bits of the block; found is its first address, in network order */
     bool confirmed; /* false: by tag only (compact); wrong once in 10^17 look-ups */
 };
 typedef void hm_intel_hit_fn(void *ctx, const struct hm_intel_hit *h);

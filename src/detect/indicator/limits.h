@@ -14,13 +14,11 @@
 #define HM_INTEL_REGEX_MAX_BYTES 1024         /* the longest published one has 314 bytes */
 #define HM_INTEL_REGEX_LOOSE_MAX                                                                   \
     256 /* patterns without four plain bytes in a row: each is tried on every path */
-#define HM_INTEL_REGEX_TRIES  64     /* patterns tried on one path after the prefilter */
-#define HM_INTEL_MATCH_LIMIT  20000  /* PCRE2 steps of one try */
-#define HM_INTEL_DEPTH_LIMIT  1000   /* PCRE2 heap frames of one try */
-#define HM_INTEL_JOINS_MAX    200000 /* STIX patterns with AND: several values on one event */
-#define HM_INTEL_TERMS_MAX    16     /* values of one such pattern */
-#define HM_INTEL_SAME_TAG_MAX 32     /* entries with one hash tag: more is a crafted feed */
-#define HM_INTEL_LABELS_MAX   127    /* labels of a domain name, RFC 1035 */
+#define HM_INTEL_MATCH_LIMIT 20000  /* PCRE2 steps of one try */
+#define HM_INTEL_DEPTH_LIMIT 1000   /* PCRE2 heap frames of one try */
+#define HM_INTEL_JOINS_MAX   200000 /* STIX patterns with AND: several values on one event */
+#define HM_INTEL_TERMS_MAX   16     /* values of one such pattern */
+#define HM_INTEL_LABELS_MAX  127    /* labels of a domain name, RFC 1035 */
 
 #define HM_INTEL_BLOB_MAX_BYTES UINT64_C(0xf0000000) /* sections have 32-bit offsets inside */
 

@@ -1,0 +1,241 @@
+/* Looking up: filter, then the bucket, then the value itself. Everything read from the blob is
+ * checked against its section before it is used, so a hostile set can only miss. */
+#include "detect/indicator/blocks.h"
+#include "detect/indicator/set.h"
+
+static void load(const struct hm_intel *i, enum hm_blob_section s, size_t n, void *to, size_t size)
+{
+    memcpy(to, i->s[s].p + n * size, size);
+}
+
+static bool in_filter(const struct hm_intel *i, uint64_t h)
+{
+    uint32_t mask[8], block[8], missing = 0;
+    if (!i->filter_blocks)
+        return false;
+    memcpy(block, i->s[HM_BLOB_FILTER].p + hm_filter_at(h, i->filter_blocks), sizeof block);
+    hm_filter_mask((uint32_t)h, mask);
+    for (int w = 0; w < 8; w++)
+        missing |= mask[w] & ~block[w];
+    return !missing;
+}
+
+static bool fill_detail(const struct hm_intel *i, uint32_t n, struct hm_intel_hit *h)
+{
+    struct hm_blob_detail d;
+    uint32_t source = 0;
+    if (n >= i->details)
+        return false;
+    load(i, HM_BLOB_DETAILS, n, &d, sizeof d);
+    if (d.sources < i->s[HM_BLOB_SOURCES].len / sizeof source)
+        load(i, HM_BLOB_SOURCES, d.sources, &source, sizeof source);
+    h->source = hm_blob_text(i->s[HM_BLOB_TEXTS], source);
+    h->label = hm_blob_text(i->s[HM_BLOB_TEXTS], d.label);
+    h->valid_from_s = d.from_s;
+    h->valid_until_s = d.until_s;
+    h->confidence = d.confidence <= 100 ? d.confidence : 100;
+    h->tlp = d.tlp <= HM_TLP_RED ? (enum hm_tlp)d.tlp : HM_TLP_RED;
+    return true;
+}
+
+static void tell(struct hm_intel_ask *a, uint32_t detail, enum hm_intel_kind kind,
+                 struct hm_slice found)
+{
+    struct hm_intel_hit h = {.kind = kind,
+                             .field = a->field,
+                             .value = a->shown,
+                             .found = found,
+                             .prefix = a->prefix,
+                             .confirmed = a->i->stats.form == HM_INTEL_FULL || found.len > 0};
+    if (!fill_detail(a->i, detail, &h) || (h.valid_from_s && a->now_s < h.valid_from_s) ||
+        (h.valid_until_s && a->now_s >= h.valid_until_s))
+        return;
+    a->hits++;
+    if (a->hit)
+        a->hit(a->ctx, &h);
+}
+
+static void found_entry(struct hm_intel_ask *a, const struct hm_blob_entry *e,
+                        enum hm_intel_kind kind, struct hm_slice value)
+{
+    struct hm_blob_join j;
+    uint32_t n = e->detail & ~HM_BLOB_JOIN;
+    if (!(e->detail & HM_BLOB_JOIN)) {
+        tell(a, n, kind, value);
+        return;
+    }
+    if (!a->holds || n >= a->i->s[HM_BLOB_JOINS].len / sizeof j)
+        return;
+    load(a->i, HM_BLOB_JOINS, n, &j, sizeof j);
+    if (a->holds(a, j.terms))
+        tell(a, j.detail, kind, value);
+}
+
+static bool confirm(const struct hm_intel *i, const struct hm_blob_entry *e,
+                    enum hm_intel_kind kind, struct hm_slice asked, struct hm_slice *ret_found)
+{
+    uint8_t k = 0xff;
+    if (i->stats.form == HM_INTEL_COMPACT) {
+        *ret_found = (struct hm_slice){0};
+        return e->value == hm_blob_hash2(i->seed, kind, asked.p, asked.len);
+    }
+    *ret_found = hm_blob_record(i->s[HM_BLOB_VALUES], e->value, &k);
+    return k == kind && hm_slice_eq(*ret_found, asked);
+}
+
+/* First entry of the bucket with at least this tag. Buckets have four entries; a crafted feed may
+ * fill one, so large ones are halved. */
+static size_t first_tag(const struct hm_intel *i, size_t from, size_t to, uint32_t tag)
+{
+    struct hm_blob_entry e;
+    while (to - from > 16) {
+        size_t mid = from + (to - from) / 2;
+        load(i, HM_BLOB_ENTRIES, mid, &e, sizeof e);
+        if (e.tag < tag)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    for (; from < to; from++) {
+        load(i, HM_BLOB_ENTRIES, from, &e, sizeof e);
+        if (e.tag >= tag)
+            break;
+    }
+    return from;
+}
+
+static void in_bucket(struct hm_intel_ask *a, uint64_t h, enum hm_intel_kind kind,
+                      struct hm_slice value)
+{
+    const struct hm_intel *i = a->i;
+    uint32_t begin[2], tag = hm_blob_tag(h, i->index_bits);
+    struct hm_blob_entry e;
+    struct hm_slice found;
+    memcpy(begin, i->s[HM_BLOB_INDEX].p + hm_blob_bucket(h, i->index_bits) * sizeof begin[0],
+           sizeof begin);
+    if (begin[0] > begin[1] || begin[1] > i->count)
+        return;
+    for (size_t n = first_tag(i, begin[0], begin[1], tag); n < begin[1]; n++) {
+        load(i, HM_BLOB_ENTRIES, n, &e, sizeof e);
+        if (e.tag != tag)
+            break;
+        if (confirm(i, &e, kind, value, &found))
+            found_entry(a, &e, kind, found);
+    }
+}
+
+static void ask_exact(struct hm_intel_ask *a, enum hm_intel_kind kind, struct hm_slice value)
+{
+    uint64_t h = hm_blob_hash(a->i->seed, kind, value.p, value.len);
+    if (a->i->filter_blocks) /* by the time the filter says yes, the bucket is on its way */
+        __builtin_prefetch(a->i->s[HM_BLOB_INDEX].p +
+                           hm_blob_bucket(h, a->i->index_bits) * sizeof(uint32_t));
+    if (in_filter(a->i, h))
+        in_bucket(a, h, kind, value);
+}
+
+/* --- domains: the name and each of its parents --------------------------------------------------
+ */
+static void ask_domain(struct hm_intel_ask *a, struct hm_slice name)
+{
+    uint8_t at[HM_INTEL_LABELS_MAX + 1];
+    uint64_t h[HM_INTEL_LABELS_MAX + 1];
+    size_t n = 0;
+    if (name.len > 253 || !a->i->filter_blocks)
+        return;
+    for (size_t i = 0; i < name.len && n < HM_ARRAY_LEN(at); i++)
+        if (i == 0 || name.p[i - 1] == '.')
+            at[n++] = (uint8_t)i;
+    for (size_t i = 0; i < n; i++) { /* all blocks are fetched while the next is hashed */
+        h[i] = hm_blob_hash(a->i->seed, HM_INTEL_DOMAIN, name.p + at[i], name.len - at[i]);
+        __builtin_prefetch(a->i->s[HM_BLOB_FILTER].p + hm_filter_at(h[i], a->i->filter_blocks));
+    }
+    for (size_t i = 0; i < n; i++)
+        if (in_filter(a->i, h[i]))
+            in_bucket(a, h[i], HM_INTEL_DOMAIN, hm_slice(name.p + at[i], name.len - at[i]));
+}
+
+/* --- addresses: exact, then blocks from the narrowest -------------------------------------------
+ */
+static void ask_blocks(struct hm_intel_ask *a, struct hm_slice ip)
+{
+    enum hm_blob_section s = ip.len == 16 ? HM_BLOB_BLOCKS6 : HM_BLOB_BLOCKS4;
+    uint8_t wide[16] = {0};
+    struct hm_blob_block k;
+    memcpy(wide, ip.p, ip.len);
+    uint64_t high = hm_blob_be64(wide), low = hm_blob_be64(wide + 8);
+    size_t n = hm_blocks_before(a->i->s[s], high, low);
+    while (n-- > 0) {
+        load(a->i, s, n, &k, sizeof k);
+        a->prefix = (uint8_t)k.prefix;
+        if (hm_blob_within(&k, high, low))
+            tell(a, k.detail, HM_INTEL_IP, hm_slice(a->i->s[s].p + n * sizeof k, ip.len));
+        if (k.parent >= n)
+            return;
+        n = k.parent + 1u;
+    }
+}
+
+void hm_intel_ask(struct hm_intel_ask *a, const struct hm_intel_value *v)
+{
+    struct hm_slice value = hm_slice(v->bytes, v->len);
+    if (v->kind == HM_INTEL_DOMAIN) {
+        ask_domain(a, value);
+        return;
+    }
+    a->prefix = v->kind == HM_INTEL_IP ? (uint8_t)(v->len * 8) : 0;
+    ask_exact(a, v->kind, value);
+    if (v->kind == HM_INTEL_IP)
+        ask_blocks(a, value);
+}
+
+/* --- patterns -----------------------------------------------------------------------------------
+ */
+static void pattern_hit(void *ctx, uint32_t detail, struct hm_slice pattern)
+{
+    tell(ctx, detail, HM_INTEL_REGEX, pattern);
+}
+
+void hm_intel_ask_path(struct hm_intel_ask *a, struct hm_slice path)
+{
+    hm_intel_regexes_match(a->i->regexes, path, pattern_hit, a);
+}
+
+/* --- from outside -------------------------------------------------------------------------------
+ */
+static bool normal_form(enum hm_intel_kind kind, struct hm_slice value, struct hm_intel_value *v)
+{
+    switch (kind) {
+    case HM_INTEL_MD5:
+    case HM_INTEL_SHA1:
+    case HM_INTEL_SHA256:
+        if (value.len != hm_blob_fixed((uint8_t)kind))
+            return false;
+        break;
+    case HM_INTEL_IP:
+        return hm_intel_value_address(value, v);
+    case HM_INTEL_DOMAIN:
+        return hm_intel_value_domain(value, v);
+    case HM_INTEL_URL:
+        return hm_intel_value_url(value, v, NULL);
+    default:
+        return hm_intel_value_path(kind, value, v);
+    }
+    v->kind = kind;
+    v->len = value.len;
+    memcpy(v->bytes, value.p, value.len);
+    return true;
+}
+
+size_t hm_intel_find(const struct hm_intel *i, enum hm_intel_kind kind, struct hm_slice value,
+                     uint64_t now_s, hm_intel_hit_fn *hit, void *ctx)
+{
+    struct hm_intel_value v;
+    struct hm_intel_ask a = {
+        .i = i, .now_s = now_s, .hit = hit, .ctx = ctx, .field = -1, .shown = value};
+    if (kind == HM_INTEL_REGEX)
+        hm_intel_ask_path(&a, value);
+    else if (normal_form(kind, value, &v))
+        hm_intel_ask(&a, &v);
+    return a.hits;
+}
