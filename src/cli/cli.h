@@ -18,6 +18,7 @@ enum hm_exit {
 struct hm_options { /* NULL, false or 0: not given */
     const char *server, *ca_sha256, *user, *endpoint, *class, *action, *process, *q, *from, *to;
     const char *state, *severity, *reason, *group, *limit, *expires, *uses, *wait, *rules;
+    const char *warninglists;
     bool json, follow, all, no_wait, no_tree, proto, markdown, help;
 };
 
@@ -88,6 +89,7 @@ int hm_cmd_yara(struct hm_cli *c);   /* yara.c */
 /* Takes its words as they are: its options may come several times. sigma.c */
 int hm_cmd_sigma(struct hm_cli *c, int argc, char **argv);
 int hm_cmd_schema(struct hm_cli *c); /* schema.c */
+int hm_cmd_intel(struct hm_cli *c);  /* intel.c */
 int hm_cmd_version(struct hm_cli *c);
 
 void hm_print_event(struct hm_cli *c, const cJSON *e); /* one line */

@@ -36,6 +36,15 @@ static const struct {
     {"refused", {"refused", "拒否"}},
     {"failed", {"failed", "失敗"}},
     {"expired", {"expired", "期限切れ"}},
+    /* feeds of indicators */
+    {"loaded", {"loaded", "取り込み可"}},
+    {"duplicate", {"duplicate", "重複"}},
+    {"malformed", {"malformed", "形式エラー"}},
+    {"unsupported", {"unsupported", "対象外"}},
+    {"warned", {"warned", "警告リスト該当"}},
+    {"ignored", {"ignored", "除外"}},
+    {"cut-off", {"cut off", "途中で終了"}},
+    {"over-limit", {"over limit", "上限超過"}},
     /* alert states keep their code, which `hinomi state` takes */
     {"NEW", {"NEW", "新規 NEW"}},
     {"TRIAGE", {"TRIAGE", "確認中 TRIAGE"}},

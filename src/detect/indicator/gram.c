@@ -1,14 +1,13 @@
 /* Which four bytes must be in whatever a pattern matches? A cautious reader of PCRE2's syntax: what
  * it does not understand, it claims nothing about, and the pattern is tried on every path. */
 #include "detect/indicator/regex.h"
-#include <limits.h>
 
 #define DEPTH_MAX 12
 
 struct choice { /* sets of grams: one of grams[] is in every match */
     uint32_t grams[HM_GRAMS_MAX];
     size_t count;
-    unsigned cost; /* UINT_MAX: no set */
+    unsigned cost; /* UINT32_MAX: no set */
 };
 struct reader {
     struct hm_slice s;
@@ -156,7 +155,7 @@ static int escape(struct reader *r)
 
 static struct choice sequence(struct reader *r, int depth)
 {
-    struct choice best = {.cost = UINT_MAX};
+    struct choice best = {.cost = UINT32_MAX};
     struct run u = {0};
     bool needed;
     while (!r->lost && r->at < r->s.len && peek(r) != '|' && peek(r) != ')') {
@@ -190,7 +189,7 @@ static struct choice sequence(struct reader *r, int depth)
 static void unite(struct choice *all, const struct choice *one)
 {
     if (all->count + one->count > HM_GRAMS_MAX || one->count == 0) {
-        *all = (struct choice){.cost = UINT_MAX};
+        *all = (struct choice){.cost = UINT32_MAX};
         return;
     }
     memcpy(all->grams + all->count, one->grams, one->count * sizeof one->grams[0]);
@@ -202,7 +201,7 @@ static struct choice alternatives(struct reader *r, int depth)
 {
     if (depth > DEPTH_MAX)
         r->lost = true;
-    struct choice all = r->lost ? (struct choice){.cost = UINT_MAX} : sequence(r, depth);
+    struct choice all = r->lost ? (struct choice){.cost = UINT32_MAX} : sequence(r, depth);
     bool none = all.count == 0;
     while (!r->lost && peek(r) == '|' && r->at < r->s.len) {
         r->at++;
