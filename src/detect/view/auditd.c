@@ -174,7 +174,8 @@ static void exec_or_call(const struct hm_reading *r, const struct hm_binding *b,
     switch (form) {
     case HM_AUDIT_CALL:
         text = call_of(e);
-        slice_if(text.len, text, ret_d);
+        if (!hm_audit_same(text, ret_d))
+            slice_if(text.len, text, ret_d);
         return;
     case HM_AUDIT_NUMBER:
         number_of(e, buf, ret_d);

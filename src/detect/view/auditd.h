@@ -65,6 +65,9 @@ enum hm_column_source {
 };
 enum hm_column_source hm_audit_column(enum hm_record r, enum hm_column c, enum hm_field *ret_field,
                                       const char **ret_text);
+/* All names of the call, as a list to match. false: it has only its own. */
+bool hm_audit_same(struct hm_slice call, struct hm_datum *ret_list);
 /* i-th entry of a table, NULL at its end. */
+const char *hm_audit_sensed(size_t i);
 const char *hm_audit_key(size_t i);
 const char *hm_audit_came(size_t i, const char **ret_names);

@@ -116,6 +116,46 @@ static const struct {
 #include "detect/view/auditd.def"
 };
 
+static const struct {
+    const char *call;
+    size_t count;
+    struct hm_datum names[3];
+} same[] = {
+#define T(s)                                                                                       \
+    {                                                                                              \
+        .kind = HM_DATUM_TEXT, .text = {(const uint8_t *)(s), sizeof(s) - 1 }                      \
+    }
+#define NAMES(...)                                                                                 \
+    sizeof((struct hm_datum[]){__VA_ARGS__}) / sizeof(struct hm_datum),                            \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
+#define SAME(call, ...) {call, NAMES(__VA_ARGS__)},
+#include "detect/view/auditd.def"
+};
+
+static const char *const sensed[] = {
+#define SENSED(call) call,
+#include "detect/view/auditd.def"
+};
+
+bool hm_audit_same(struct hm_slice call, struct hm_datum *ret_list)
+{
+    for (size_t i = 0; i < HM_ARRAY_LEN(same); i++) {
+        if (!hm_slice_eq(call, hm_slice_str(same[i].call)))
+            continue;
+        *ret_list = (struct hm_datum){
+            .kind = HM_DATUM_LIST, .count = same[i].count, .items = same[i].names};
+        return true;
+    }
+    return false;
+}
+
+const char *hm_audit_sensed(size_t i)
+{
+    return i < HM_ARRAY_LEN(sensed) ? sensed[i] : NULL;
+}
+
 const char *hm_audit_key(size_t i)
 {
     static const char connect[] = "network_connect_4";

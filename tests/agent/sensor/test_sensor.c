@@ -6,6 +6,7 @@
 #include <cmocka.h>
 #include "agent/sensor/limits.h"
 #include "agent/sensor/record.h"
+#include "agent/sensor/calls.h"
 #include "agent/sensor/report.h"
 #include "agent/sensor/ring.h"
 #include "event/event.h"
@@ -20,6 +21,7 @@ union record {
     struct hm_rec_fork fork;
     struct hm_rec_exit exit;
     struct hm_rec_net net;
+    struct hm_rec_call call;
     uint8_t bytes[1024];
 };
 
@@ -59,6 +61,8 @@ static void test_good_records(void **state)
     assert_int_equal(check(&n, n.h.length), 0);
     assert_int_equal(check(&f, f.h.length), 0);
     assert_int_equal(check(&x, x.h.length), 0);
+    union record c = make(HM_REC_CALL, sizeof c.call);
+    assert_int_equal(check(&c, c.h.length), 0);
     assert_true(hm_slice_eq(hm_record_str(&e.h, e.exec.path), hm_slice_str("/bin/echo")));
     assert_true(hm_slice_eq(hm_record_str(&e.h, e.exec.args), hm_slice("echo\0hi", 7)));
     assert_int_equal(hm_record_str(&e.h, e.exec.env).len, 0);
@@ -67,7 +71,8 @@ static void test_good_records(void **state)
 static void test_every_cut_is_refused(void **state)
 {
     union record all[] = {make_exec(), make_net(), make(HM_REC_FORK, sizeof(struct hm_rec_fork)),
-                          make(HM_REC_EXIT, sizeof(struct hm_rec_exit))};
+                          make(HM_REC_EXIT, sizeof(struct hm_rec_exit)),
+                          make(HM_REC_CALL, sizeof(struct hm_rec_call))};
     for (size_t i = 0; i < HM_ARRAY_LEN(all); i++)
         for (uint32_t len = 0; len < all[i].h.length; len++) {
             union record r = all[i];
@@ -106,6 +111,12 @@ static void test_lies_are_refused(void **state)
     n = make_net();
     n.net.family = 2;
     assert_int_equal(check(&n, sizeof n.net), -EBADMSG);
+    n = make(HM_REC_CALL, sizeof n.call);
+    n.call.call = hm_rare_count; /* beyond the table */
+    assert_int_equal(check(&n, sizeof n.call), -EBADMSG);
+    n = make(HM_REC_CALL, sizeof n.call);
+    n.call.arg_count = 5;
+    assert_int_equal(check(&n, sizeof n.call), -EBADMSG);
     n = make_exec();
     assert_int_equal(hm_record_check(hm_slice(n.bytes + 4, 240)), -EBADMSG); /* not aligned */
 }
@@ -132,13 +143,13 @@ static void test_ring_refuses_other_descriptors(void **state)
 
 static void test_every_program_has_a_name_and_a_class(void **state)
 {
-    for (int p = HM_PROG_EXEC; p <= HM_PROG_SNAPSHOT; p++) {
+    for (int p = HM_PROG_EXEC; p <= HM_PROG_CALL; p++) {
         assert_true(hm_sensor_prog_name((enum hm_sensor_prog)p)[0] != 0);
         assert_true(hm_sensor_prog_class((enum hm_sensor_prog)p) != 0);
     }
     assert_int_equal(hm_sensor_prog_class(HM_PROG_COUNT), 0);
     assert_string_equal(hm_record_type_name(HM_REC_CLOSE), "close");
-    assert_string_equal(hm_record_type_name(9), "unknown");
+    assert_string_equal(hm_record_type_name(10), "unknown");
 }
 
 /* Without any sensor the report must say so, in both languages, and stay JSON. */
