@@ -101,6 +101,8 @@ static enum can_be of_binding(const struct place *p, const struct hm_binding *b,
     case HM_FORM_FIELD:
     case HM_FORM_HASHES:
     case HM_FORM_INITIATED:
+    case HM_FORM_LOGON:
+    case HM_FORM_LINES:
         return hm_given(p->action, (enum hm_field)b->field) ? FREE : ABSENT;
     case HM_FORM_CLASS:
         *ret_text = hm_class_name(p->action / 100);

@@ -213,9 +213,11 @@ static void file_changes_are_path_records(void **state)
         uint64_t action;
         const char *nametype, *call;
     } rows[] = {
-        {HM_ACTION_FILE_CREATE, "CREATE", "openat"}, {HM_ACTION_FILE_WRITE, "NORMAL", "openat"},
-        {HM_ACTION_FILE_DELETE, "DELETE", "unlink"}, {HM_ACTION_FILE_ATTRIB, "NORMAL", "chmod"},
-        {HM_ACTION_FILE_OPEN, "NORMAL", "openat"},
+        {HM_ACTION_FILE_CREATE, "CREATE", "openat|open|creat"},
+        {HM_ACTION_FILE_WRITE, "NORMAL", "openat|open|creat"},
+        {HM_ACTION_FILE_DELETE, "DELETE", "unlink|unlinkat"},
+        {HM_ACTION_FILE_ATTRIB, "NORMAL", "chmod|fchmod|fchmodat"},
+        {HM_ACTION_FILE_OPEN, "NORMAL", "openat|open|creat"},
     };
     struct hm_event e;
     struct hm_reading r[HM_READINGS_MAX];

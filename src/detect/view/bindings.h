@@ -9,6 +9,7 @@ enum hm_form {
     HM_FORM_FIELD,     /* a row of fields.def */
     HM_FORM_HASHES,    /* SHA256=HEX, as Sysmon writes it */
     HM_FORM_INITIATED, /* "true" when the connection goes out */
+    HM_FORM_LOGON,     /* Windows' logon id; on Linux, as Sysmon has it, the user's id */
     HM_FORM_CLASS,     /* name of the event's class */
     HM_FORM_ACTION,    /* name of what happened */
     HM_FORM_COLUMN,    /* a column of audit records (auditd.def), or one that came as text */

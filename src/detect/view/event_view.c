@@ -19,6 +19,7 @@ static const struct {
     {"sha256", HM_FORM_FIELD, HM_F_PROCESS_SHA256},
     {"SHA256", HM_FORM_FIELD, HM_F_PROCESS_SHA256},
     {"Initiated", HM_FORM_INITIATED, HM_F_NET_DIRECTION},
+    {"LogonId", HM_FORM_LOGON, HM_F_USER_ID},
     {"class", HM_FORM_CLASS, HM_F_CLASS},
     {"action", HM_FORM_ACTION, HM_F_ACTION},
 };
@@ -211,6 +212,12 @@ static void get(const struct hm_view *v, uint32_t id, char buf[HM_DATUM_BUF],
     case HM_FORM_LINES:
         lines(hm_event_str(r->event, (enum hm_field)b->field), b->index, buf, ret_d);
         return;
+    case HM_FORM_LOGON:
+        hm_event_datum(r->bindings, r->event,
+                       hm_event_has(r->event, HM_F_PROCESS_LOGON_ID) ? HM_F_PROCESS_LOGON_ID
+                                                                     : HM_F_USER_ID,
+                       buf, ret_d);
+        return;
     case HM_FORM_CLASS:
         hm_datum_text(hm_slice_str(hm_class_name(hm_event_u64(r->event, HM_F_CLASS))), ret_d);
         return;
@@ -235,6 +242,8 @@ static bool says(const struct hm_event *e, enum hm_field f)
         return false; /* what we know beside the event is not in it */
     if (n >= hm_fields[HM_F_PARENT_KEY].number && n <= hm_fields[HM_F_PARENT_COMMAND_LINE].number)
         return false;
+    if (n >= hm_fields[HM_F_CONTEXT_ANCESTORS].number)
+        return false; /* lent by the engine, not said by the event */
     return begins || strncmp(hm_fields[f].name, "process.", 8) != 0;
 }
 
