@@ -84,8 +84,8 @@ int hm_cmd_isolate(struct hm_cli *c);
 int hm_cmd_release(struct hm_cli *c);
 int hm_cmd_drill(struct hm_cli *c);
 int hm_cmd_revoke(struct hm_cli *c);
-int hm_cmd_token(struct hm_cli *c);  /* token.c */
-int hm_cmd_yara(struct hm_cli *c);   /* yara.c */
+int hm_cmd_token(struct hm_cli *c); /* token.c */
+int hm_cmd_yara(struct hm_cli *c);  /* yara.c */
 /* Takes its words as they are: its options may come several times. sigma.c */
 int hm_cmd_sigma(struct hm_cli *c, int argc, char **argv);
 int hm_cmd_schema(struct hm_cli *c); /* schema.c */

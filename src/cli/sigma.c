@@ -14,6 +14,12 @@ static const struct command {
      {"which rules load and what is wrong with the others (exit code 0 all, 1 some refused)",
       "ルールを読み込み、問題のある箇所を示す（終了コード 0 すべて可、1 不可あり）"},
      hm_sigma_check},
+    {"eval",
+     "--rules DIR [--rules …] [--pipeline F] [--placeholders F] [--field F] [--time-field F] "
+     "[--ignore-logsource] FILE.ndjson|-",
+     {"the rules that each line's event matches, one line per line; also .zst",
+      "1 行 1 イベントの入力について、一致したルールを行ごとに示す（.zst も可）"},
+     hm_sigma_eval},
 };
 
 static const struct option {

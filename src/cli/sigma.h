@@ -2,6 +2,8 @@
 #pragma once
 #include "cli/cli.h"
 #include "detect/correlate/correlate.h"
+#include "detect/match/match.h"
+#include "detect/record/record.h"
 #include "detect/sigma/collection.h"
 #include <stdio.h>
 
@@ -42,15 +44,32 @@ void hm_sigma_say(struct hm_slice text, FILE *to);
 
 /* --- sigma_run.c: a collection at work ----------------------------------------------------------
  */
+#define HM_SIGMA_TIMES       16
+#define HM_SIGMA_CACHE_BYTES (4u << 20) /* results of values that come again */
 struct hm_sigma_running {
+    const struct hm_sigma_args *args;
+    struct hm_program *program;
+    struct hm_scratch *scratch;
+    struct hm_record *record;
     struct hm_correlate_item *items;
     struct hm_correlator *correlator; /* NULL: the collection has no correlation */
+    uint32_t times[HM_SIGMA_TIMES];   /* fields that may say when */
+    uint64_t now_ms;                  /* of the latest event that said it */
 };
 /* Errors: -ENOMEM. problem: correlations that cannot run, by their index. */
 int hm_sigma_correlator(const struct hm_sigma_set *s,
                         void (*problem)(void *ctx, size_t i, const struct hm_error *err), void *ctx,
-                        struct hm_sigma_running *ret_run) HM_CHECK;
+                        struct hm_sigma_running *r) HM_CHECK;
+/* Compile everything. Returns an exit code; failures have been told to the user. */
+int hm_sigma_start(const struct hm_sigma_args *a, struct hm_sigma_set *s,
+                   struct hm_sigma_running *r) HM_CHECK;
 void hm_sigma_running_done(struct hm_sigma_running *r);
+/* Make the line's event the present one. Errors: those of hm_record_parse. */
+int hm_sigma_read(struct hm_sigma_running *r, struct hm_slice line, struct hm_error *err) HM_CHECK;
+/* Rules that the present event matches, ascending; valid until the next line. */
+size_t hm_sigma_match(struct hm_sigma_running *r, const uint32_t **ret_rules);
+void hm_sigma_correlate(struct hm_sigma_running *r, const uint32_t *rules, size_t count,
+                        uint64_t line, hm_correlation_hit_fn hit, void *ctx);
 
 /* --- sigma_out.c
  * ---------------------------------------------------------------------------------- */

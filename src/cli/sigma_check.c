@@ -71,7 +71,7 @@ static void unrunnable(void *ctx, size_t i, const struct hm_error *err)
 
 static int check_correlations(struct report *r)
 {
-    struct hm_sigma_running run;
+    struct hm_sigma_running run = {0};
     int e = hm_sigma_correlator(r->set, unrunnable, r, &run);
     hm_sigma_running_done(&run);
     return e;
