@@ -48,6 +48,8 @@ enum {
     HM_STDIO_TTY,
     HM_STDIO_OTHER
 };
+/* scan.result */
+enum { HM_SCAN_MATCHED = 1, HM_SCAN_PARTIAL, HM_SCAN_FAILED };
 
 struct hm_field_info {
     uint32_t number;

@@ -1,10 +1,12 @@
 /* See core.h. Begins and ends everything; the work is in the parts. */
 #include "agent/engine/core.h"
+#include "agent/engine/malware.h"
 #include "agent/engine/parts.h"
 #include "agent/engine/tree.h"
 #include "base/clock.h"
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/fanotify.h>
 #include <unistd.h>
 
 static bool ask_dir(void *ctx, const struct hm_dir *dir)
@@ -44,6 +46,8 @@ static void tell_file(struct hm_core *c, const struct hm_file_change *f,
     hm_core_emit(c, e, f->process_key);
     if (!makes_content(f->action))
         return;
+    if (f->action != HM_ACTION_FILE_CREATE)
+        hm_scans_written(c->scans, &f->target, f->path, f->process_key, f->pid, f->boot_ns);
     hm_context_wrote(c->context, c->table, hm_table_get(c->table, f->process_key), f->path,
                      f->boot_ns);
     match_late(c, f);
@@ -106,10 +110,12 @@ static bool make_parts(struct hm_core *c, const struct hm_core_options *o)
     c->stats = hm_stats_new(HM_STATS_MAX);
     c->alerts = hm_alerts_new();
     c->context = hm_context_new();
+    c->scans = hm_scans_new(&(struct hm_scan_ops){
+        .file = c->ops.scan_file, .memory = c->ops.scan_memory, .ctx = c->ops.ctx});
     c->sink = hm_sink_new(o->journal, &c->ledger);
     c->scratch = c->rules ? hm_match_scratch_new(c->rules) : NULL;
     return c->table && c->dirs && c->files && c->hashes && c->stats && c->alerts && c->context &&
-           c->sink && (!c->rules || c->scratch);
+           c->scans && c->sink && (!c->rules || c->scratch);
 }
 
 int hm_core_new(const struct hm_core_options *o, struct hm_core **ret_core, struct hm_error *err)
@@ -125,6 +131,7 @@ int hm_core_new(const struct hm_core_options *o, struct hm_core **ret_core, stru
     c->users = o->users;
     c->rules = o->rules;
     c->own_pid = o->own_pid;
+    c->monitor_pid = o->monitor_pid;
     int r = o->leave.len < sizeof c->leave
                 ? hm_policy_new(o->policy_paths, &c->policy, err)
                 : hm_fail(err, -EINVAL, "the cgroup prefix to leave is too long");
@@ -150,6 +157,7 @@ void hm_core_free(struct hm_core *c)
     hm_sink_free(c->sink);
     hm_alerts_free(c->alerts);
     hm_context_free(c->context);
+    hm_scans_free(c->scans);
     hm_hashes_free(c->hashes);
     hm_stats_free(c->stats);
     hm_files_free(c->files);
@@ -171,15 +179,20 @@ struct hm_event *hm_core_begin(struct hm_core *c, uint64_t class, uint64_t actio
     return e;
 }
 
-static void hit(void *ctx, const struct hm_rule *rule)
+void hm_core_raise(struct hm_core *c, const struct hm_rule *rule, const struct hm_event *e,
+                   uint64_t process)
 {
-    struct hm_core *c = ctx;
-    const struct hm_process *p = hm_table_get(c->table, c->hit_process);
+    struct hm_process *p = hm_table_get(c->table, process);
     if (p && p->left)
         return; /* recorded, like everything; its own agent raises the alert */
     c->origin.epoch = hm_journal_epoch(c->journal);
-    hm_alerts_raise(c->alerts, c->sink, &c->origin, c->table, c->users, rule, c->hit_event,
-                    hm_table_get(c->table, c->hit_process));
+    hm_alerts_raise(c->alerts, c->sink, &c->origin, c->table, c->users, rule, e, p);
+}
+
+static void hit(void *ctx, const struct hm_rule *rule)
+{
+    struct hm_core *c = ctx;
+    hm_core_raise(c, rule, c->hit_event, c->hit_process);
 }
 
 /* The event was journalled as it was; what rules may ask beyond it is added for them alone. */
@@ -272,6 +285,9 @@ static void one_file_event(struct hm_core *c, const struct hm_fan_event *e)
     }
     if (c->own_pid && e->pid == c->own_pid)
         return;
+    /* monitor opens what is scanned; what it changes is told like anybody's change */
+    if (c->monitor_pid && e->pid == c->monitor_pid && !(e->mask & ~(uint64_t)FAN_OPEN))
+        return;
     const struct hm_process *p = hm_table_by_pid(c->table, e->pid);
     hm_files_add(c->files, e, p ? p->key : 0, hm_clock_boot_ns());
 }
@@ -296,6 +312,25 @@ void hm_core_image_hash(struct hm_core *c, uint64_t id, struct hm_slice sha256)
     struct hm_hash_answer a;
     if (hm_hashes_answer(c->hashes, id, sha256, &a) == 1)
         hm_decode_hashed(c, &a);
+}
+
+void hm_core_scan_rules(struct hm_core *c, uint64_t version, uint64_t rules)
+{
+    hm_scans_rules(c->scans, version, rules);
+}
+
+int hm_core_scan_result(struct hm_core *c, const struct hm_scan_result *r)
+{
+    int e = hm_malware_result(c, r);
+    c->malformed += e < 0;
+    return e;
+}
+
+void hm_core_scan_memory(struct hm_core *c, uint64_t process_key)
+{
+    const struct hm_process *p = hm_table_get(c->table, process_key);
+    if (p && !p->exit_ns)
+        hm_scans_memory(c->scans, process_key, p->pid, p->start_ns, hm_clock_boot_ns());
 }
 
 int hm_core_event(struct hm_core *c, enum hm_lane lane, struct hm_slice canonical)
@@ -351,9 +386,11 @@ int hm_core_tick(struct hm_core *c, const volatile struct hm_sensor_counter *cou
     struct hm_loss_own own = {.overflows = c->overflows,
                               .files = f.dropped + f.unplaced,
                               .processes = hm_table_counts(c->table).evicted_live,
-                              .malformed = c->malformed};
+                              .malformed = c->malformed,
+                              .scans = hm_scans_counts(c->scans)->dropped};
     hm_files_tick(c->files, now);
     tell_stale(c, now);
+    hm_scans_tick(c->scans, now);
     hm_loss_report(&c->loss, c->sink, counters, &own, now);
     bool all = false;
     int durable = hm_sink_tick(c->sink, max_age_ms, &all);
@@ -379,5 +416,6 @@ struct hm_core_counts hm_core_counts(const struct hm_core *c)
         .files = hm_files_counts(c->files),
         .sink = hm_sink_counts(c->sink),
         .alerts = hm_alert_counts(c->alerts),
+        .scans = *hm_scans_counts(c->scans),
     };
 }

@@ -6,6 +6,7 @@
 #include "agent/engine/files.h"
 #include "agent/engine/hashes.h"
 #include "agent/engine/ledger.h"
+#include "agent/engine/scans.h"
 #include "agent/engine/stats.h"
 
 struct hm_core;
@@ -15,6 +16,8 @@ struct hm_core_ops { /* false: not now (the peer is slow); the question is asked
     bool (*hash_image)(void *ctx, uint64_t id, uint32_t pid, uint64_t dev, uint64_t inode,
                        struct hm_slice path);
     bool (*stat_file)(void *ctx, uint64_t id, struct hm_slice fsid, struct hm_slice handle);
+    bool (*scan_file)(void *ctx, const struct hm_scan_job *j);
+    bool (*scan_memory)(void *ctx, const struct hm_scan_job *j);
     void *ctx;
 };
 struct hm_core_options {
@@ -27,8 +30,14 @@ struct hm_core_options {
     const struct hm_users *users;   /* borrowed; NULL: no names */
     const struct hm_ledger *ledger; /* copied; NULL: in memory */
     uint32_t own_pid;               /* whose file changes are not told: our journal's */
+    uint32_t monitor_pid; /* whose opening of files is not told: it hands them to be scanned */
     size_t live_max, exited_max, files_max, dirs_max; /* 0: limits.h */
     struct hm_core_ops ops;
+};
+struct hm_scan_result { /* slices are borrowed */
+    uint64_t id, error, size, scanned, version, dev, inode, mtime_ns;
+    uint32_t cut;
+    struct hm_slice hits, sha256;
 };
 struct hm_core_counts {
     uint64_t records, malformed;
@@ -38,6 +47,7 @@ struct hm_core_counts {
     struct hm_files_counts files;
     struct hm_sink_counts sink;
     struct hm_alert_counts alerts;
+    struct hm_scan_counts scans;
 };
 struct hm_sensor_counter;
 
@@ -56,6 +66,12 @@ void hm_core_image_hash(struct hm_core *c, uint64_t id, struct hm_slice sha256);
 void hm_core_set_users(struct hm_core *c, const struct hm_users *users);
 /* st NULL: it could not be read any more. */
 void hm_core_file_stat(struct hm_core *c, uint64_t id, const struct hm_file_stat *st);
+/* inspect has these YARA rules now; 0: nothing is scanned. */
+void hm_core_scan_rules(struct hm_core *c, uint64_t version, uint64_t rules);
+/* -EBADMSG: the bytes of the matches cannot be read; counted. */
+int hm_core_scan_result(struct hm_core *c, const struct hm_scan_result *r);
+/* Scan what this living process has in memory; repeated wishes within a minute are one. */
+void hm_core_scan_memory(struct hm_core *c, uint64_t process_key);
 /* An event that monitor made; canonical bytes. -EBADMSG: malformed, counted. */
 int hm_core_event(struct hm_core *c, enum hm_lane lane, struct hm_slice canonical);
 /* An event of the engine about itself (HM_CLASS_AGENT or HM_CLASS_LOSS). */

@@ -119,6 +119,15 @@ static void want_hash(struct hm_core *c, struct hm_process *p, const struct hm_r
         hm_hashes_unask(c->hashes, id);
 }
 
+/* After the event: the record of a start waits for nobody. */
+static void want_scan(struct hm_core *c, const struct hm_process *p, const struct hm_rec_exec *r)
+{
+    struct hm_hash_key k = hash_key(r);
+    if (!(r->proc_flags & HM_PROC_KERNEL_THREAD))
+        hm_scans_image(c->scans, &k, p->key, p->pid, hm_record_str(&r->h, r->path),
+                       hm_clock_boot_ns());
+}
+
 /* The new image in the table; *ret_full is the whole command line, which the table may cut. */
 static void take_image(struct hm_core *c, struct hm_process *p, const struct hm_rec_exec *r,
                        struct hm_slice *ret_full)
@@ -181,6 +190,7 @@ void hm_decode_exec(struct hm_core *c, const struct hm_rec_exec *r)
     hm_core_emit(c, e, p->key);
     if (!snapshot)
         hm_context_ran(c->context, p, e);
+    want_scan(c, p, r);
 }
 
 /* Forks and exits are many and say little: their command lines stand in the exec before. */

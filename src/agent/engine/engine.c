@@ -163,6 +163,7 @@ static int make_core(struct hm_engine *g, const struct hm_msg_engine_start *s, s
         .users = g->users,
         .ledger = &g->ledger,
         .own_pid = (uint32_t)getpid(),
+        .monitor_pid = (uint32_t)getppid(),
         .ops = hm_engine_ops(g),
     };
     memcpy(o.endpoint, g->endpoint, sizeof o.endpoint);

@@ -41,6 +41,21 @@
 #define HM_CONTEXT_RUNS    1024
 #define HM_CONTEXT_LATE_NS (5ull * 1000 * 1000 * 1000)
 
+/* Scans that wait: paths and handles, about 300 bytes each. A machine that starts 200 programs at
+ * boot is through in seconds; past it a file is not scanned, and that is reported as a loss. */
+#define HM_SCANS_WAITING_MAX 512
+/* Of them at monitor, where each holds a descriptor. */
+#define HM_SCANS_ASKED_MAX 16
+/* Executables without a finding: as many as have a known hash. */
+#define HM_SCANS_KNOWN_MAX 4096
+/* Longer than monitor lets a scan wait and run. */
+#define HM_SCANS_ANSWER_NS (120ull * 1000 * 1000 * 1000)
+/* A file that is written all the time is scanned so often at most; a process, too. */
+#define HM_SCANS_WRITE_REST_NS  (2ull * 1000 * 1000 * 1000)
+#define HM_SCANS_MEMORY_REST_NS (60ull * 1000 * 1000 * 1000)
+/* Alerts of one scan; all rules are named in its event. */
+#define HM_SCAN_ALERTS_MAX 4
+
 /* A (rule, tree) raises one alert in this time. */
 #define HM_ALERT_QUIET_NS  (60ull * 1000 * 1000 * 1000)
 #define HM_ALERT_KNOWN_MAX 4096

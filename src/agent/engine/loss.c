@@ -76,6 +76,8 @@ void hm_loss_report(struct hm_loss *l, struct hm_sink *sink,
     all &= report_own(l, sink, &l->files, own->files, HM_ACTION_LOSS_QUEUE, HM_CLASS_FILE, now_ns);
     all &= report_own(l, sink, &l->processes, own->processes, HM_ACTION_LOSS_QUEUE,
                       HM_CLASS_PROCESS, now_ns);
+    all &=
+        report_own(l, sink, &l->scans, own->scans, HM_ACTION_LOSS_QUEUE, HM_CLASS_FINDING, now_ns);
     all &= report_own(l, sink, &l->malformed, own->malformed, HM_ACTION_LOSS_QUEUE, 0, now_ns);
     if (all)
         l->checked_ns = now_ns;

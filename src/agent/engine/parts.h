@@ -12,7 +12,7 @@ struct hm_core {
     struct hm_alert_origin origin;
     struct hm_journal *journal;
     char leave[64]; /* cgroup name prefix whose alerts another agent raises */
-    uint32_t own_pid;
+    uint32_t own_pid, monitor_pid;
     uint64_t records, malformed, file_events, overflows;
     const struct hm_users *users;
     const struct hm_ruleset *rules;
@@ -25,6 +25,7 @@ struct hm_core {
     struct hm_stats *stats;
     struct hm_alerts *alerts;
     struct hm_context *context;
+    struct hm_scans *scans;
     struct hm_sink *sink;
     struct hm_ledger ledger;
     struct hm_loss loss;
@@ -39,6 +40,10 @@ struct hm_core {
 
 /* core.c: journal the event and let the rules see it. process: its key, 0 unknown. */
 void hm_core_emit(struct hm_core *c, struct hm_event *e, uint64_t process);
+/* core.c: a rule matched e, which that process did (0: unknown): an alert, unless it is another
+ * agent's to raise. */
+void hm_core_raise(struct hm_core *c, const struct hm_rule *rule, const struct hm_event *e,
+                   uint64_t process);
 /* Begin c->event. */
 struct hm_event *hm_core_begin(struct hm_core *c, uint64_t class, uint64_t action,
                                uint64_t boot_ns);

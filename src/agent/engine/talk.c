@@ -39,10 +39,34 @@ static bool stat_file(void *ctx, uint64_t id, struct hm_slice fsid, struct hm_sl
     return say(g, &g->monitor, &hm_desc_stat_file, &m);
 }
 
+static bool scan_file(void *ctx, const struct hm_scan_job *j)
+{
+    struct hm_engine *g = ctx;
+    struct hm_msg_scan_file m = {.id = j->id,
+                                 .pid = j->pid,
+                                 .dev = j->key.dev,
+                                 .inode = j->key.inode,
+                                 .path = j->path,
+                                 .fsid = j->target.fsid,
+                                 .handle = j->target.handle};
+    return say(g, &g->monitor, &hm_desc_scan_file, &m);
+}
+
+static bool scan_memory(void *ctx, const struct hm_scan_job *j)
+{
+    struct hm_engine *g = ctx;
+    struct hm_msg_scan_memory m = {.id = j->id, .pid = j->pid, .start_ns = j->start_ns};
+    return say(g, &g->monitor, &hm_desc_scan_memory, &m);
+}
+
 struct hm_core_ops hm_engine_ops(struct hm_engine *g)
 {
-    return (struct hm_core_ops){
-        .resolve_dir = resolve_dir, .hash_image = hash_image, .stat_file = stat_file, .ctx = g};
+    return (struct hm_core_ops){.resolve_dir = resolve_dir,
+                                .hash_image = hash_image,
+                                .stat_file = stat_file,
+                                .scan_file = scan_file,
+                                .scan_memory = scan_memory,
+                                .ctx = g};
 }
 
 void hm_engine_say_durable(struct hm_engine *g)
@@ -164,6 +188,28 @@ static int on_file_stat(struct hm_engine *g, struct hm_slice payload)
     return 0;
 }
 
+static int on_scan_rules(struct hm_engine *g, struct hm_slice payload)
+{
+    struct hm_msg_scan_rules m;
+    int r = hm_msg_decode(&hm_desc_scan_rules, payload, &m);
+    if (r == 0)
+        hm_core_scan_rules(g->core, m.version, m.rules);
+    return r;
+}
+
+static int on_scan_result(struct hm_engine *g, struct hm_slice payload)
+{
+    struct hm_msg_scan_result m;
+    int r = hm_msg_decode(&hm_desc_scan_result, payload, &m);
+    if (r < 0)
+        return r;
+    struct hm_scan_result a = {m.id,    m.error,    m.size,          m.scanned, m.version, m.dev,
+                               m.inode, m.mtime_ns, (uint32_t)m.cut, m.hits,    m.sha256};
+    if (hm_core_scan_result(g->core, &a) < 0)
+        hm_warn("a scan's matches cannot be read; that is counted");
+    return 0;
+}
+
 /* The old names are let go of after the new ones are there: an unreadable file changes nothing. */
 static int on_users(struct hm_engine *g, const struct hm_ipc_msg *m)
 {
@@ -204,6 +250,10 @@ static int on_monitor(struct hm_engine *g, struct hm_ipc_msg *m)
         return on_users(g, m);
     case HM_MSG_FILE_STAT:
         return on_file_stat(g, m->payload);
+    case HM_MSG_SCAN_RULES:
+        return on_scan_rules(g, m->payload);
+    case HM_MSG_SCAN_RESULT:
+        return on_scan_result(g, m->payload);
     case HM_MSG_WHO_IS:
         return on_who_is(g, m->payload);
     case HM_MSG_BEAT:

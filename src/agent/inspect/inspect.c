@@ -1,8 +1,8 @@
-/* The process that reads the content of files others chose. Owns hashing on passed descriptors;
- * may do nothing else: no paths, no network, little memory. monitor kills it at its deadline. */
-#include "agent/messages.h"
+/* The process that reads the content of files others chose. Owns hashing on passed descriptors and
+ * the loop (yara.c scans); may do nothing else: no paths, no network, little memory. monitor kills
+ * it at its deadline. */
+#include "agent/inspect/inspect.h"
 #include "agent/roles.h"
-#include "base/crypto.h"
 #include "base/log.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -26,13 +26,14 @@
     (1ull << 30) /* larger ones are not programs anybody starts twice a second                     \
                   */
 
-struct inspect {
+struct hm_inspect {
     struct hm_sha256 *sha;
     struct hm_buf in;
     uint8_t *piece;
+    struct hm_inspect_yara *yara;
 };
 
-static int hash_file(struct inspect *s, int fd, uint8_t ret[HM_SHA256_BYTES], uint64_t *ret_size)
+int hm_inspect_hash(struct hm_inspect *s, int fd, uint8_t ret[HM_SHA256_BYTES], uint64_t *ret_size)
 {
     struct stat st;
     if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || (uint64_t)st.st_size > FILE_MAX_BYTES)
@@ -59,7 +60,7 @@ static int answer(int r)
     return r;
 }
 
-static int send_waiting(const struct hm_msg_desc *d, const void *msg)
+int hm_inspect_send(const struct hm_msg_desc *d, const void *msg)
 {
     int r;
     do {
@@ -71,19 +72,19 @@ static int send_waiting(const struct hm_msg_desc *d, const void *msg)
     return r;
 }
 
-static int serve_hash(struct inspect *s, const struct hm_ipc_msg *m)
+static int serve_hash(struct hm_inspect *s, const struct hm_ipc_msg *m)
 {
     struct hm_msg_inspect_hash ask;
     if (m->fd_count != 1 || hm_msg_decode(&hm_desc_inspect_hash, m->payload, &ask) < 0)
         return -EBADMSG;
     uint8_t hash[HM_SHA256_BYTES];
     struct hm_msg_inspected done = {.id = ask.id};
-    if (hash_file(s, m->fds[0], hash, &done.size) == 0)
+    if (hm_inspect_hash(s, m->fds[0], hash, &done.size) == 0)
         done.sha256 = hm_slice(hash, sizeof hash);
-    return send_waiting(&hm_desc_inspected, &done);
+    return hm_inspect_send(&hm_desc_inspected, &done);
 }
 
-static int serve(struct inspect *s, const struct hm_ipc_msg *m)
+static int serve(struct hm_inspect *s, const struct hm_ipc_msg *m)
 {
     struct hm_msg_beat beat;
     switch (m->number) {
@@ -92,13 +93,13 @@ static int serve(struct inspect *s, const struct hm_ipc_msg *m)
     case HM_MSG_BEAT:
         if (hm_msg_decode(&hm_desc_beat, m->payload, &beat) < 0)
             return -EBADMSG;
-        return send_waiting(&hm_desc_beat, &beat);
+        return hm_inspect_send(&hm_desc_beat, &beat);
     default:
-        return -EBADMSG;
+        return hm_inspect_yara_serve(s->yara, s, m);
     }
 }
 
-static int loop(struct inspect *s)
+static int loop(struct hm_inspect *s)
 {
     for (;;) {
         struct hm_ipc_msg m;
@@ -137,13 +138,15 @@ static int confine(struct hm_error *err)
 int hm_inspect_main(void)
 {
     struct hm_error err = {0};
-    struct inspect s = {
+    struct hm_inspect s = {
         .sha = hm_sha256_new(), .in = HM_BUF(HM_IPC_MAX_BYTES), .piece = malloc(PIECE_BYTES)};
-    if (!s.sha || !s.piece || confine(&err) < 0) {
+    s.yara = hm_inspect_yara_new(&err); /* libyara sets itself up before the doors close */
+    if (!s.sha || !s.piece || !s.yara || confine(&err) < 0) {
         hm_err("%s", err.code ? err.text : "out of memory");
         return 1;
     }
     int r = loop(&s);
+    hm_inspect_yara_free(s.yara);
     hm_sha256_free(s.sha);
     hm_buf_done(&s.in);
     free(s.piece);

@@ -10,8 +10,22 @@
 
 /* Executables being hashed at once; more wait in the engine, which asks again. */
 #define HM_MON_HASHES_MAX 64
-/* inspect is killed when a hash takes longer: 1 GiB at 0.2 GB/s. */
-#define HM_MON_HASH_NS (10ull * 1000000000)
+/* inspect is killed when a hash takes longer: 1 GiB at 0.2 GB/s, behind a scan of a process. */
+#define HM_MON_HASH_NS (25ull * 1000000000)
+
+/* Scans that wait; each holds a descriptor or two. The engine asks for half as many at once. */
+#define HM_MON_SCANS_MAX 32
+/* Past libyara's own limit of time inspect gets this long to say so; then it is killed. */
+#define HM_MON_SCAN_GRACE_NS (3ull * 1000000000)
+/* What waited so long (inspect was away) is answered without a verdict. */
+#define HM_MON_SCAN_WAIT_NS (60ull * 1000000000)
+/* A YARA file compiles in milliseconds, the largest known in 0.3 s. */
+#define HM_MON_RULE_NS (20ull * 1000000000)
+/* A file that had inspect on its hands this often when it ended is left out. */
+#define HM_MON_STRIKES     2
+#define HM_MON_STRIKES_MAX 16
+/* Problems of a set that become events; all are logged. */
+#define HM_MON_RULE_PROBLEMS 32
 
 /* Brake: this many crashes in this time, and restarts become slow. */
 #define HM_MON_CRASHES         3

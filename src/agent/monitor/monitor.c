@@ -1,6 +1,6 @@
 /* Owns the loop: signals, the clock's tick, children's sockets and ends. */
 #include "agent/monitor/monitor.h"
-#include "agent/monitor/state.h"
+#include "agent/monitor/yara.h"
 #include <errno.h>
 #include <malloc.h>
 #include <signal.h>
@@ -43,8 +43,11 @@ static int open_loop(struct hm_monitor *m, struct hm_error *err)
 static void on_signal(struct hm_monitor *m)
 {
     struct signalfd_siginfo si;
-    while (read(m->signal_fd, &si, sizeof si) == sizeof si)
+    while (read(m->signal_fd, &si, sizeof si) == sizeof si) {
         m->stop |= si.ssi_signo != SIGHUP;
+        if (si.ssi_signo == SIGHUP)
+            hm_mon_rules_reload(m);
+    }
 }
 
 static void on_tick(struct hm_monitor *m)
@@ -54,6 +57,8 @@ static void on_tick(struct hm_monitor *m)
         return;
     hm_mon_children_tick(m, now);
     hm_mon_hashing_tick(m, now);
+    hm_mon_scans_tick(m, now);
+    hm_mon_rules_tick(m, now);
     hm_watch_tick(m->watch, now);
     hm_mon_orders_tick(m, now);
     if (now - m->last_status_ns >= 1000000000) {

@@ -1,6 +1,6 @@
 /* The whole surface of root: one table of what a child may ask. Everything else, and everything
  * malformed, ends the child that sent it. */
-#include "agent/monitor/state.h"
+#include "agent/monitor/yara.h"
 #include "wire/order.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -72,24 +72,28 @@ static bool is_image(const struct hm_msg_hash_image *q, int fd)
            st.st_dev == q->dev;
 }
 
+int hm_mon_reopen(int path_fd)
+{
+    char own[32];
+    snprintf(own, sizeof own, "/proc/self/fd/%d", path_fd);
+    return open(own, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
 static int open_path(const struct hm_msg_hash_image *q)
 {
-    char path[4096], own[32];
+    char path[4096];
     if (q->path.len == 0 || q->path.len >= sizeof path || q->path.p[0] != '/')
         return -1;
     memcpy(path, q->path.p, q->path.len);
     path[q->path.len] = 0;
     /* First only a name: opening what is not the regular file we want may have effects. */
     hm_autoclose int name = open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
-    if (!is_image(q, name))
-        return -1;
-    snprintf(own, sizeof own, "/proc/self/fd/%d", name);
-    return open(own, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    return is_image(q, name) ? hm_mon_reopen(name) : -1;
 }
 
 /* /proc/PID/exe is the file that runs, whatever its path says by now; a short-lived process is gone
  * by the time we ask, then its path may still lead there. */
-static int open_image(const struct hm_msg_hash_image *q)
+int hm_mon_open_image(const struct hm_msg_hash_image *q)
 {
     char path[32];
     if (q->pid == 0 || q->pid > INT32_MAX)
@@ -113,7 +117,7 @@ static int serve_hash_image(struct hm_monitor *m, const void *msg)
 {
     const struct hm_msg_hash_image *q = msg;
     struct hm_hashing *h = m->child[HM_AGENT_INSPECT].pid ? free_hashing(m) : NULL;
-    hm_autoclose int fd = h ? open_image(q) : -1;
+    hm_autoclose int fd = h ? hm_mon_open_image(q) : -1;
     if (fd < 0) {
         answer_hash(m, q->id, hm_slice(NULL, 0), 0);
         return 0;
@@ -151,6 +155,16 @@ static int serve_know_process(struct hm_monitor *m, const void *msg)
     return 0;
 }
 
+static int serve_scan_file(struct hm_monitor *m, const void *msg)
+{
+    return hm_mon_scan_file(m, msg);
+}
+
+static int serve_scan_memory(struct hm_monitor *m, const void *msg)
+{
+    return hm_mon_scan_memory(m, msg);
+}
+
 /* ---- inspect, probe ---------------------------------------------------------------------------
  */
 
@@ -163,6 +177,26 @@ static int serve_inspected(struct hm_monitor *m, const void *msg)
     m->hashing[a->id - 1].used = false;
     answer_hash(m, m->hashing[a->id - 1].engine_id, a->sha256, a->size);
     return 0;
+}
+
+static int serve_inspected_scan(struct hm_monitor *m, const void *msg)
+{
+    return hm_mon_scan_done(m, msg);
+}
+
+static int serve_rule_problem(struct hm_monitor *m, const void *msg)
+{
+    return hm_mon_rules_problem(m, msg);
+}
+
+static int serve_rule_taken(struct hm_monitor *m, const void *msg)
+{
+    return hm_mon_rules_taken(m, msg);
+}
+
+static int serve_rules_ready(struct hm_monitor *m, const void *msg)
+{
+    return hm_mon_rules_done(m, msg);
 }
 
 static int serve_probe_done(struct hm_monitor *m, const void *msg)
@@ -212,7 +246,13 @@ static const struct request {
     {HM_MSG_HASH_IMAGE, FROM(ENGINE), &hm_desc_hash_image, serve_hash_image},
     {HM_MSG_PROPOSE, FROM(ENGINE), &hm_desc_propose, serve_propose},
     {HM_MSG_KNOW_PROCESS, FROM(ENGINE), &hm_desc_know_process, serve_know_process},
+    {HM_MSG_SCAN_FILE, FROM(ENGINE), &hm_desc_scan_file, serve_scan_file},
+    {HM_MSG_SCAN_MEMORY, FROM(ENGINE), &hm_desc_scan_memory, serve_scan_memory},
     {HM_MSG_INSPECTED, FROM(INSPECT), &hm_desc_inspected, serve_inspected},
+    {HM_MSG_INSPECTED_SCAN, FROM(INSPECT), &hm_desc_inspected_scan, serve_inspected_scan},
+    {HM_MSG_RULE_PROBLEM, FROM(INSPECT), &hm_desc_rule_problem, serve_rule_problem},
+    {HM_MSG_RULE_TAKEN, FROM(INSPECT), &hm_desc_rule_taken, serve_rule_taken},
+    {HM_MSG_RULES_READY, FROM(INSPECT), &hm_desc_rules_ready, serve_rules_ready},
     {HM_MSG_GOT_ORDER, FROM(UPLINK), &hm_desc_got_order, serve_order},
     {HM_MSG_GOT_TIME, FROM(UPLINK), &hm_desc_got_time, serve_time},
     {HM_MSG_LINK_STATE, FROM(UPLINK), &hm_desc_link_state, serve_link},
@@ -222,16 +262,22 @@ static const struct request {
 union any_request {
     struct hm_msg_resolve_dir a;
     struct hm_msg_hash_image b;
-    struct hm_msg_stat_file k;
-    struct hm_msg_propose c;
-    struct hm_msg_know_process d;
-    struct hm_msg_inspected e;
-    struct hm_msg_got_order f;
-    struct hm_msg_got_time g;
-    struct hm_msg_link_state h;
-    struct hm_msg_probe_done i;
-    struct hm_msg_beat j;
+    struct hm_msg_stat_file c;
+    struct hm_msg_propose d;
+    struct hm_msg_know_process e;
+    struct hm_msg_inspected f;
+    struct hm_msg_got_order g;
+    struct hm_msg_got_time h;
+    struct hm_msg_link_state i;
+    struct hm_msg_probe_done j;
+    struct hm_msg_beat k;
     struct hm_msg_watch_calls l;
+    struct hm_msg_scan_file m;
+    struct hm_msg_scan_memory n;
+    struct hm_msg_inspected_scan o;
+    struct hm_msg_rule_problem p;
+    struct hm_msg_rule_taken q;
+    struct hm_msg_rules_ready r;
 };
 
 static int dispatch(struct hm_monitor *m, enum hm_agent_role role, const struct hm_ipc_msg *in)
@@ -280,6 +326,8 @@ void hm_mon_inspect_lost(struct hm_monitor *m)
         m->hashing[i].used = false;
         answer_hash(m, m->hashing[i].engine_id, hm_slice(NULL, 0), 0);
     }
+    hm_mon_scans_lost(m);
+    hm_mon_rules_lost(m);
 }
 
 /* The next engine counts its questions from one again: an answer to the one before would be taken
@@ -288,6 +336,7 @@ void hm_mon_engine_lost(struct hm_monitor *m)
 {
     for (size_t i = 0; i < HM_MON_HASHES_MAX; i++)
         m->hashing[i].engine_id = 0; /* no question has it */
+    hm_mon_scans_engine_lost(m);
 }
 
 void hm_mon_hashing_tick(struct hm_monitor *m, uint64_t now_ns)

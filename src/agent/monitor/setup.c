@@ -1,6 +1,6 @@
 /* Owns what monitor needs before it has children: the state folder and its lock, a private mount
  * namespace, the identity, who this machine is, sensors and watches. */
-#include "agent/monitor/state.h"
+#include "agent/monitor/yara.h"
 #include "wire/order.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -239,7 +239,8 @@ static int open_rules(struct hm_monitor *m, struct hm_error *err)
 int hm_mon_setup(struct hm_monitor *m, struct hm_error *err)
 {
     static int (*const steps[])(struct hm_monitor *, struct hm_error *) = {
-        open_state, load_identity, read_machine, open_rules, open_sensor, open_watch};
+        open_state,        load_identity,     read_machine, open_rules,
+        hm_mon_rules_open, hm_mon_scans_open, open_sensor,  open_watch};
     if (geteuid() != 0)
         return hm_fail(err, -EPERM, "the agent must be started as root");
     int r = private_mounts(err);
@@ -255,6 +256,8 @@ int hm_mon_setup(struct hm_monitor *m, struct hm_error *err)
 void hm_mon_teardown(struct hm_monitor *m)
 {
     hm_mon_orders_close(m);
+    hm_mon_scans_close(m);
+    hm_mon_rules_close(m);
     hm_watch_close(m->watch);
     hm_sensor_close(m->sensor);
     hm_buf_done(&m->sensors_json);

@@ -1,6 +1,6 @@
 /* Owns what each role is told and handed when it starts: exactly the descriptors of messages.def,
  * nothing else. */
-#include "agent/monitor/state.h"
+#include "agent/monitor/yara.h"
 #include <errno.h>
 #include <poll.h>
 #include <unistd.h>
@@ -88,6 +88,7 @@ static int greet_engine(struct hm_monitor *m, struct hm_error *err)
     if ((r = send_snapshot(m, err)) < 0)
         return r;
     hm_mon_journal_again(m);
+    hm_mon_rules_tell_engine(m);
     return 0;
 }
 
@@ -129,7 +130,10 @@ int hm_mon_greet(struct hm_monitor *m, enum hm_agent_role role, struct hm_error 
         return greet_engine(m, err);
     case HM_AGENT_UPLINK:
         return greet_uplink(m, err);
+    case HM_AGENT_INSPECT:
+        hm_mon_rules_reload(m);
+        return 0;
     default:
-        return 0; /* inspect needs nothing; the probe is told by orders */
+        return 0; /* the probe is told by orders */
     }
 }

@@ -39,6 +39,8 @@ struct hm_kept_event {
 
 struct hm_watch;
 struct hm_orders;
+struct hm_mon_rules;
+struct hm_scans;
 
 struct hm_monitor {
     const struct hm_monitor_options *o;
@@ -62,6 +64,8 @@ struct hm_monitor {
     struct hm_kept_event kept[HM_MON_EVENTS_KEPT];
     uint64_t kept_next, engine_lost_ns;
     struct hm_orders *orders;
+    struct hm_mon_rules *rules; /* yara_rules.c */
+    struct hm_scans *scans;     /* scans.c */
 };
 
 /* setup.c */
@@ -93,6 +97,9 @@ void hm_mon_serve(struct hm_monitor *m, enum hm_agent_role role);
 void hm_mon_engine_lost(struct hm_monitor *m);
 void hm_mon_hashing_tick(struct hm_monitor *m, uint64_t now_ns);
 void hm_mon_inspect_lost(struct hm_monitor *m); /* answer what it had been asked: unknown */
+/* The executable of a process, checked by dev and inode; -1. */
+int hm_mon_open_image(const struct hm_msg_hash_image *q);
+int hm_mon_reopen(int path_fd); /* an O_PATH descriptor of a regular file, for reading; -1 */
 
 /* events.c */
 void hm_mon_journal(struct hm_monitor *m, struct hm_event *e, enum hm_lane lane);
@@ -113,6 +120,9 @@ size_t hm_watch_resolve(const struct hm_watch *w, struct hm_slice fsid, struct h
                         char *buf, size_t len);
 struct stat;
 /* Mode, owner and size of a watched file by its handle; false: gone. */
+/* A watched file by its handle, O_PATH: only to look at; -1. */
+int hm_watch_open_file(const struct hm_watch *w, struct hm_slice fsid, struct hm_slice handle,
+                       struct stat *ret_st);
 bool hm_watch_stat(const struct hm_watch *w, struct hm_slice fsid, struct hm_slice handle,
                    struct stat *ret_st);
 

@@ -277,6 +277,12 @@ static int open_handle(const struct hm_watch *w, struct hm_slice fsid, struct hm
     return hm_steal_fd(&fd);
 }
 
+int hm_watch_open_file(const struct hm_watch *w, struct hm_slice fsid, struct hm_slice handle,
+                       struct stat *ret_st)
+{
+    return open_handle(w, fsid, handle, ret_st);
+}
+
 bool hm_watch_stat(const struct hm_watch *w, struct hm_slice fsid, struct hm_slice handle,
                    struct stat *ret_st)
 {
