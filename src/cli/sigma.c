@@ -20,6 +20,16 @@ static const struct command {
      {"the rules that each line's event matches, one line per line; also .zst",
       "1 行 1 イベントの入力について、一致したルールを行ごとに示す（.zst も可）"},
      hm_sigma_eval},
+    {"explain",
+     "[--rules DIR] [--field F] RULE EVENT",
+     {"why a rule matches an event or not, search by search (files, - or, with --rules, an id)",
+      "ルールがイベントに一致する・しない理由を条件ごとに示す"},
+     hm_sigma_explain},
+    {"coverage",
+     "[--json] DIR|FILE…",
+     {"which rules are live on this agent's events, and what the others miss",
+      "このエージェントで働くルールと、働かないルールに足りないもの"},
+     hm_sigma_coverage},
 };
 
 static const struct option {

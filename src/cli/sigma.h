@@ -34,6 +34,9 @@ typedef void hm_sigma_tell_fn(void *ctx, const struct hm_rule_problem *p);
  * lists of the arguments. Returns an exit code; failures have been told to the user. */
 int hm_sigma_load(const struct hm_sigma_args *a, const struct hm_paths *paths,
                   hm_sigma_tell_fn *tell, void *ctx, struct hm_sigma_set *ret_set) HM_CHECK;
+/* A whole text file, or standard input for "-". Returns an exit code. */
+int hm_sigma_read_text(const struct hm_sigma_args *a, const char *path, size_t max,
+                       struct hm_buf *ret_text) HM_CHECK;
 void hm_sigma_set_done(struct hm_sigma_set *s);
 /* "path:line:column: reason", made harmless for a terminal, to the stream. */
 void hm_sigma_print_problem(const struct hm_rule_problem *p, FILE *to);

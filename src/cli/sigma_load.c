@@ -36,7 +36,7 @@ static int read_file(const char *path, size_t max, struct hm_buf *ret_text)
     hm_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) < 0)
         return -errno;
-    if (!S_ISREG(st.st_mode) && !S_ISFIFO(st.st_mode))
+    if (S_ISDIR(st.st_mode) || S_ISBLK(st.st_mode) || S_ISSOCK(st.st_mode))
         return S_ISDIR(st.st_mode) ? -EISDIR : -EINVAL;
     if (fcntl(fd, F_SETFL, 0) < 0)
         return -errno;
@@ -56,6 +56,20 @@ static int read_file(const char *path, size_t max, struct hm_buf *ret_text)
     return r ? r : ret_text->len > max ? -E2BIG : 0;
 }
 
+static int no_file(const struct hm_cli *c, const char *path, int r)
+{
+    static const struct hm_text cannot = {"%s: %s", "%s: %s"};
+    return hm_say(c, HM_EXIT_USAGE, &cannot, path, strerror(-r));
+}
+
+int hm_sigma_read_text(const struct hm_sigma_args *a, const char *path, size_t max,
+                       struct hm_buf *ret_text)
+{
+    bool standard = strcmp(path, "-") == 0;
+    int r = read_file(standard ? "/dev/stdin" : path, max, ret_text);
+    return r < 0 ? no_file(a->cli, path, r) : HM_EXIT_OK;
+}
+
 static int add_path(struct load *l, const char *path)
 {
     hm_autoclose int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -71,12 +85,6 @@ static int add_path(struct load *l, const char *path)
     if (r == -E2BIG)
         return add(l, path, (struct hm_slice){0});
     return r < 0 ? r : add(l, path, hm_buf_slice(&text));
-}
-
-static int no_file(const struct hm_cli *c, const char *path, int r)
-{
-    static const struct hm_text cannot = {"%s: %s", "%s: %s"};
-    return hm_say(c, HM_EXIT_USAGE, &cannot, path, strerror(-r));
 }
 
 static int bad_file(const struct hm_cli *c, const char *path, const struct hm_error *err)
