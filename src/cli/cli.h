@@ -18,8 +18,8 @@ enum hm_exit {
 struct hm_options { /* NULL, false or 0: not given */
     const char *server, *ca_sha256, *user, *endpoint, *class, *action, *process, *q, *from, *to;
     const char *state, *severity, *reason, *group, *limit, *expires, *uses, *wait, *rules;
-    const char *warninglists;
-    bool json, follow, all, no_wait, no_tree, proto, markdown, help;
+    const char *warninglists, *title, *owner, *rule, *where;
+    bool preview, json, follow, all, no_wait, no_tree, proto, markdown, help;
 };
 
 struct hm_client;
@@ -69,6 +69,7 @@ int hm_cmd_login(struct hm_cli *c); /* session.c */
 int hm_cmd_logout(struct hm_cli *c);
 int hm_cmd_overview(struct hm_cli *c); /* list.c */
 int hm_cmd_endpoints(struct hm_cli *c);
+int hm_cmd_exception(struct hm_cli *c); /* exception.c */
 int hm_cmd_stories(struct hm_cli *c);
 int hm_cmd_alerts(struct hm_cli *c);
 int hm_cmd_orders(struct hm_cli *c);

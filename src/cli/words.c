@@ -23,6 +23,9 @@ static const struct {
     /* stories */
     {"open", {"open", "未完了"}},
     {"closed", {"closed", "完了"}},
+    /* exceptions */
+    {"active", {"active", "有効"}},
+    {"ended", {"ended", "終了"}},
     /* orders */
     {"kill", {"kill", "プロセス停止"}},
     {"isolate", {"isolate", "隔離"}},

@@ -27,7 +27,7 @@ plain() {
         s/hm[ea]_[0-9a-f]+/TOKEN/g; s/(order|at:|CA is|fingerprint) [0-9a-f]{32,64}/\1 ID/g
         s/127\.0\.0\.1:[0-9]{4,5}/SERVER/g; s/"(id|counter)": "[0-9a-f]{32}"/"\1": "ID"/g
         s/^[0-9a-f]{8}  (.*(requested|done|failed|local))/ORDER     \1/
-        s/(token\.create +)[0-9a-f]{32}/\1ID/; s/--ca-sha256 [0-9a-f]{64}/--ca-sha256 FP/g; s/"token": "[^"]*"/"token": "TOKEN"/; s/is [0-9a-f]{64}/is FP/g'
+        s/((token\.create|exception\.(add|end)) +)[0-9a-f]{32}/\1ID/; s/^[0-9a-f]{32}$/ID/; s/^[0-9a-f]{8}(  active)/EXCEPTN.\1/; s/--ca-sha256 [0-9a-f]{64}/--ca-sha256 FP/g; s/"token": "[^"]*"/"token": "TOKEN"/; s/is [0-9a-f]{64}/is FP/g'
 }
 run() { # words of a command
     printf '$ hinomi %s\n' "$*" | plain
@@ -83,6 +83,15 @@ run_with() { # STATE DETAIL words…
     run orders
     run token create --group 経理 --uses 3
     run token list
+    run exception
+    run exception add --title backup
+    run exception add --title backup --owner 情報政策課 --reason 'the nightly backup' --expires 86400
+    run exception add --title backup --owner 情報政策課 --reason 'the nightly backup' --expires 86400 --where 'process.image|ends: x'
+    run exception add --title backup --owner 情報政策課 --reason 'the nightly backup' --expires 86400 --rule rule-1 --where 'class: process' --preview
+    run exception add --title backup --owner 情報政策課 --reason 'the nightly backup' --expires 86400 --rule rule-1 --where 'class: file' --preview
+    run exception add --title backup --owner 情報政策課 --reason 'the nightly backup' --expires 86400 --rule rule-1 --where 'class: process'
+    run exception list
+    run exception end 77
     run rules
     run audit --limit 3
     run schema
@@ -115,7 +124,7 @@ run_with() { # STATE DETAIL words…
 # --json of every listing must be JSON, and follow must show what comes
 export HINOMI_STATE=$srv_state HINOMI_SERVER=127.0.0.1:$srv_port
 bad=0
-for c in overview endpoints alerts stories orders rules audit events 'alert a2' 'tree a2' 'timeline a2' 'token list' 'schema'; do
+for c in 'exception list' overview endpoints alerts stories orders rules audit events 'alert a2' 'tree a2' 'timeline a2' 'token list' 'schema'; do
     # shellcheck disable=SC2086
     "$hinomi" $c --json >"$work/json" 2>&1 || { echo "$c --json failed"; bad=1; }
     perl -MJSON::PP -0777 -ne 'decode_json($_)' "$work/json" || { echo "$c --json is no JSON"; bad=1; }

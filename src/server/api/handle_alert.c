@@ -61,6 +61,8 @@ void hm_write_alert(struct hm_jw *j, const struct hm_alert_row *r)
     hm_jw_time_ns(j, "received_time", r->received_ns);
     hm_jw_key_or_empty(j, "tree_key", r->tree_key);
     hm_jw_u64(j, "count", r->count);
+    r->exception ? hm_jw_hex(j, "exception", r->exception, HM_ID_BYTES)
+                 : hm_jw_null(j, "exception");
     r->story ? hm_jw_hex(j, "story", r->story, HM_ID_BYTES) : hm_jw_null(j, "story");
 }
 

@@ -40,6 +40,10 @@ void hm_handle_alert_tree(struct hm_worker *w, struct hm_call *c); /* handle_tre
 void hm_handle_alert_timeline(struct hm_worker *w, struct hm_call *c);
 void hm_handle_stories(struct hm_worker *w, struct hm_call *c); /* handle_story.c */
 void hm_handle_story(struct hm_worker *w, struct hm_call *c);
+void hm_handle_exceptions(struct hm_worker *w, struct hm_call *c); /* handle_exception.c */
+void hm_handle_exception_new(struct hm_worker *w, struct hm_call *c);
+void hm_handle_exception_preview(struct hm_worker *w, struct hm_call *c);
+void hm_handle_exception_end(struct hm_worker *w, struct hm_call *c);
 void hm_handle_orders(struct hm_worker *w, struct hm_call *c); /* handle_order.c */
 void hm_handle_order(struct hm_worker *w, struct hm_call *c);
 void hm_handle_order_new(struct hm_worker *w, struct hm_call *c);

@@ -40,7 +40,7 @@ static struct hm_slice string_at(void *data, uint64_t row)
  * the caller gives room for a whole row (HM_EVENT_MAX_BYTES) beforehand. */
 static struct hm_slice restored(struct hm_slice stored, struct hm_buf *text)
 {
-    if (hm_text_plain(stored))
+    if (hm_text_storable(stored))
         return stored;
     size_t at = text->len;
     hm_text_restore(stored, text);

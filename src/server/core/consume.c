@@ -28,7 +28,7 @@ static int open_item(struct hm_core *k, uint64_t number, struct hm_slice data,
 {
     struct hm_gateway_record rec = {0};
     *it = (struct hm_soc_item){.k = k, .record = number};
-    int r = hm_record_parse(data, &rec);
+    int r = hm_gateway_record_parse(data, &rec);
     if (!r)
         r = hm_batch_head(rec.batch, &it->head, NULL);
     if (r)

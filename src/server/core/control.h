@@ -194,6 +194,35 @@ int hm_story_list(struct hm_control *c, const char *tenant, const struct hm_stor
 int hm_story_get(struct hm_control *c, const char *tenant, const uint8_t id[HM_ID_BYTES],
                  int (*each)(void *ctx, const struct hm_story_row *s), void *ctx) HM_CHECK;
 
+/* ---- exceptions (control_exception.c): known and accepted, so nobody need look ---- */
+struct hm_exception_new {
+    const char *title, *owner, *reason; /* owner: who answers for it */
+    const char *rule_id, *group;        /* "": any */
+    const uint8_t *endpoint;            /* NULL: any */
+    const char *where;                  /* items of a Sigma search, a line each; "": none */
+    uint64_t ttl_s;
+};
+struct hm_exception_row {
+    uint8_t id[HM_ID_BYTES];
+    const char *tenant, *title, *owner, *reason, *rule_id, *group, *where, *ended_by;
+    const uint8_t *endpoint;
+    uint64_t created_ms, expires_ms, ended_ms; /* ended_ms: by hand, 0 not */
+    uint64_t hits, last_hit_ms;
+};
+/* Newest first, ended and expired ones too. */
+int hm_exception_list(struct hm_control *c, const char *tenant,
+                      int (*each)(void *ctx, const struct hm_exception_row *x), void *ctx) HM_CHECK;
+/* Of every tenant, oldest first. */
+int hm_exception_active(struct hm_control *c, uint64_t now_ms,
+                        int (*each)(void *ctx, const struct hm_exception_row *x),
+                        void *ctx) HM_CHECK;
+/* POKE "exceptions" afterwards. -EINVAL with what is wrong, and where in the conditions. */
+int hm_exception_add(struct hm_control *c, const char *tenant, const struct hm_exception_new *x,
+                     const char *actor, uint8_t ret_id[HM_ID_BYTES],
+                     struct hm_error *err) HM_CHECK; /* audited */
+int hm_exception_end(struct hm_control *c, const char *tenant, const uint8_t id[HM_ID_BYTES],
+                     const char *actor) HM_CHECK; /* audited */
+
 /* ---- orders (control_order.c) ---- */
 struct hm_order_row {
     uint8_t id[HM_ID_BYTES], endpoint[HM_ID_BYTES];

@@ -102,6 +102,12 @@ int hm_alert_node_keys(struct hm_control *c, struct hm_alert_ref a,
                        int (*each)(void *ctx, uint64_t key), void *ctx) HM_CHECK;
 int hm_alert_event_count(struct hm_control *c, struct hm_alert_ref a, uint64_t *ret) HM_CHECK;
 
+/* ---- exceptions (control_exception.c) ---- */
+struct hm_exception_found;
+/* Dismiss the alert by it: state, history, audit, counters; nothing is deleted. */
+int hm_exception_apply(struct hm_control *c, struct hm_alert_ref a,
+                       const struct hm_exception_found *x) HM_CHECK;
+
 /* ---- stories (control_story.c) ---- */
 struct hm_story_join {
     const char *tenant;

@@ -48,6 +48,7 @@ struct hm_core {
     uint64_t durable; /* records below are on the gateway's disk */
     struct hm_tree *tree;
     struct hm_changes changes;
+    struct hm_exception_set *exceptions; /* NULL: could not be loaded */
     struct hm_store_thread *store;
     struct hm_pending *pending;       /* waits for the signer */
     uint8_t *ca, *root_key, *key_set; /* what ENROLLED carries */
@@ -60,6 +61,11 @@ void hm_link_done(struct hm_core *k);
 void hm_link_set(struct hm_core *k, enum hm_peer_id id, int fd);
 void hm_link_send(struct hm_core *k, enum hm_peer_id id, const struct hm_msg_desc *d,
                   const void *msg);
+
+/* ---- except.c ---- */
+void hm_except_load(struct hm_core *k);
+/* A new alert: dismissed when an exception covers it. */
+int hm_except_judge(struct hm_core *k, const char *tenant, const struct hm_alert_new *a) HM_CHECK;
 
 /* ---- pending.c: one table of what waits for a signature ---- */
 enum hm_pending_kind { HM_PENDING_ENROLL, HM_PENDING_CONNECT, HM_PENDING_ORDER };

@@ -46,6 +46,8 @@ static int on_poke(struct hm_core *k, struct hm_slice payload)
         return r;
     if (hm_slice_eq(m.table, hm_slice_str("endpoints")))
         hm_admit_revoke(k);
+    else if (hm_slice_eq(m.table, hm_slice_str("exceptions")))
+        hm_except_load(k);
     else if (hm_slice_eq(m.table, hm_slice_str("segments")))
         hm_store_thread_poke(k->store, k->durable, true);
     else

@@ -1,6 +1,7 @@
 /* The role process `core`: start, loop, stop. Its parts are in core.h; it faces no network, reads
  * what the gateway wrote, and owns the control database and the store. */
 #include "server/core/core.h"
+#include "server/core/exception.h"
 #include "server/core/crash.h"
 #include "server/core/duck.h"
 #include "server/core/record.h"
@@ -93,7 +94,7 @@ static void on_set_aside(void *ctx, const char *consumer, uint64_t record)
     uint64_t number;
     hm_err("%s crashed twice at record %" PRIu64 ": it is set aside", consumer, record);
     if (hm_log_reader_seek(reader, record) || hm_log_reader_next(reader, &number, &data) != 1 ||
-        number != record || hm_record_parse(data, &rec))
+        number != record || hm_gateway_record_parse(data, &rec))
         return;
     snprintf(tenant, sizeof tenant, "%.*s", (int)rec.tenant.len, (const char *)rec.tenant.p);
     snprintf(key, sizeof key, "%.15s %" PRIu64, consumer, record);
@@ -169,6 +170,7 @@ static int recover(struct hm_core *k, const char *state, struct hm_error *err)
         r = hm_tree_load(k->tree, k->c, hm_control_now_ms());
     if (r)
         return hm_fail(err, r, "recovery: %s", strerror(-r));
+    hm_except_load(k);
     return hm_crash_watch(path, err);
 }
 
@@ -195,6 +197,7 @@ static void stop(struct hm_core *k)
         if (events[i])
             event_free(events[i]);
     hm_consume_close(k);
+    hm_exception_set_free(k->exceptions);
     hm_control_close(k->c);
     hm_tree_free(k->tree);
     hm_pending_free(k->pending);

@@ -15,7 +15,7 @@ bool hm_tenant_valid(struct hm_slice tenant)
     return true;
 }
 
-int hm_record_parse(struct hm_slice data, struct hm_gateway_record *ret)
+int hm_gateway_record_parse(struct hm_slice data, struct hm_gateway_record *ret)
 {
     struct hm_gateway_record r;
     int e = hm_gateway_record_decode(data, &r);

@@ -61,7 +61,7 @@ static void put_bytes(struct scan *s, int column, struct hm_slice b)
     int at = s->column_of[column];
     if (at < 0)
         return;
-    if (hm_column_type(column) == DUCKDB_TYPE_VARCHAR && !hm_text_plain(b)) {
+    if (hm_column_type(column) == DUCKDB_TYPE_VARCHAR && !hm_text_storable(b)) {
         hm_buf_clear(&s->text);
         hm_text_store(b, &s->text);
         b = hm_buf_slice(&s->text);

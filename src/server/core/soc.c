@@ -219,6 +219,8 @@ static int put_alert(struct hm_soc_item *it, const struct hm_event *e, struct ev
     if (r == 0)
         return 0; /* known: its tree is kept up already */
     r = put_tree(it, (struct hm_alert_ref){it->tenant, a.id}, v, &a);
+    if (!r)
+        r = hm_except_judge(it->k, it->tenant, &a);
     return r ? r : hm_consume_backfill(it->k, it, a.id);
 }
 

@@ -43,7 +43,7 @@ static size_t plain_run(struct hm_slice s, size_t at)
     return i - at;
 }
 
-bool hm_text_plain(struct hm_slice s)
+bool hm_text_storable(struct hm_slice s)
 {
     return plain_run(s, 0) == s.len;
 }

@@ -5,6 +5,6 @@
 #pragma once
 #include "base/buf.h"
 
-bool hm_text_plain(struct hm_slice s); /* may be stored as it is */
+bool hm_text_storable(struct hm_slice s); /* may be stored as it is */
 void hm_text_store(struct hm_slice s, struct hm_buf *out);
 void hm_text_restore(struct hm_slice stored, struct hm_buf *out);
