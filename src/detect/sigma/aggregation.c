@@ -147,14 +147,13 @@ static int part(struct reader *r, const struct hm_document *d, size_t index, con
     p.info.id = hm_arena_strndup(r->l->arena, id, strlen(id));
     p.name = "";
     p.owner = d->info.id;
+    if (!cond || !p.info.id)
+        return -ENOMEM;
+    int e = hm_body_copy(r->l, &d->body, &p.body); /* pipelines change each on its own */
+    if (e)
+        return e;
     p.body.conditions = cond;
     p.body.condition_count = 1;
-    /* Searches cache their trees: each rule has its own. */
-    p.body.searches =
-        hm_arena_alloc(r->l->arena, (d->body.search_count + 1) * sizeof *p.body.searches);
-    if (!cond || !p.info.id || !p.body.searches)
-        return -ENOMEM;
-    memcpy(p.body.searches, d->body.searches, d->body.search_count * sizeof *p.body.searches);
     *cond = (struct hm_condition){r->at->place, hm_arena_strndup(r->l->arena, text, len)};
     if (!cond->text)
         return -ENOMEM;

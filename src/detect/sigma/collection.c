@@ -7,6 +7,25 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* By priority; those of the same one keep their order. */
+static int sort_pipelines(struct hm_sigma_collection *c)
+{
+    size_t n = 0;
+    while (c->options.pipelines && c->options.pipelines[n])
+        n++;
+    c->pipelines = calloc(n + 1, sizeof *c->pipelines);
+    if (!c->pipelines)
+        return -ENOMEM;
+    for (; c->pipeline_count < n; c->pipeline_count++) {
+        const struct hm_pipeline *p = c->options.pipelines[c->pipeline_count];
+        size_t at = c->pipeline_count;
+        for (; at > 0 && hm_pipeline_priority(c->pipelines[at - 1]) > hm_pipeline_priority(p); at--)
+            c->pipelines[at] = c->pipelines[at - 1];
+        c->pipelines[at] = p;
+    }
+    return 0;
+}
+
 int hm_sigma_collection_new(const struct hm_sigma_options *o, struct hm_sigma_collection **ret_c)
 {
     struct hm_sigma_collection *c = calloc(1, sizeof *c);
@@ -18,7 +37,7 @@ int hm_sigma_collection_new(const struct hm_sigma_options *o, struct hm_sigma_co
     c->yaml = hm_arena_new(HM_RULESET_MAX_BYTES);
     c->ids = hm_map_new(sizeof(uint32_t), HM_RULES_MAX * 2 + 1);
     c->names = hm_map_new(sizeof(uint32_t), HM_RULES_MAX * 2 + 1);
-    if (!c->arena || !c->work || !c->yaml || !c->ids || !c->names) {
+    if (!c->arena || !c->work || !c->yaml || !c->ids || !c->names || sort_pipelines(c)) {
         hm_sigma_collection_free(c);
         return -ENOMEM;
     }
@@ -46,6 +65,7 @@ void hm_sigma_collection_free(struct hm_sigma_collection *c)
     for (size_t i = 0; i < c->regex_count; i++)
         hm_pattern_done(&c->regexes[i]);
     free(c->regexes);
+    free(c->pipelines);
     free(c->rules);
     free(c->correlations);
     hm_arena_free(c->arena);
@@ -180,6 +200,8 @@ int hm_sigma_collection_finish(struct hm_sigma_collection *c, hm_sigma_problem_f
 {
     struct hm_finish f = {c, problem, ctx};
     int r = hm_finish_filters(&f);
+    if (!r)
+        r = hm_finish_tracking(&f);
     if (!r)
         r = hm_finish_rules(&f);
     if (!r)

@@ -55,8 +55,8 @@ static bool only_scalars(const struct hm_yaml *list)
 }
 
 /* Recursion is bounded by the depth of the YAML tree. */
-static int read_detection(struct hm_lang *l, struct hm_body *b, const struct hm_yaml *y,
-                          struct hm_detection **ret)
+int hm_detection_read(struct hm_lang *l, struct hm_body *b, const struct hm_yaml *y,
+                      struct hm_detection **ret)
 {
     if (y->kind == HM_YAML_MAP)
         return read_map(l, b, y, ret);
@@ -67,7 +67,7 @@ static int read_detection(struct hm_lang *l, struct hm_body *b, const struct hm_
     struct hm_detection *any = node(l, HM_DETECTION_OR, y, y->count);
     int e = any ? 0 : -ENOMEM;
     for (size_t i = 0; !e && i < y->count; i++)
-        e = read_detection(l, b, y->items[i], &any->kids[any->count++]);
+        e = hm_detection_read(l, b, y->items[i], &any->kids[any->count++]);
     *ret = any;
     return e;
 }
@@ -115,9 +115,69 @@ int hm_body_read(struct hm_lang *l, const struct hm_yaml *section, struct hm_bod
         struct hm_search *s = &b.searches[b.search_count++];
         *s = (struct hm_search){.place = {key->line, key->column}};
         s->name = hm_arena_strndup(l->arena, key->text, key->text_len);
-        e = s->name ? read_detection(l, &b, section->items[i], &s->detection) : -ENOMEM;
+        e = s->name ? hm_detection_read(l, &b, section->items[i], &s->detection) : -ENOMEM;
     }
     if (!e)
         *ret_b = b;
+    return e;
+}
+
+static int copy_text(struct hm_lang *l, struct hm_text *t)
+{
+    uint16_t *u = hm_arena_alloc(l->arena, (t->n + 1) * sizeof *u);
+    if (!u)
+        return -ENOMEM;
+    if (t->n)
+        memcpy(u, t->u, t->n * sizeof *u);
+    t->u = u;
+    return 0;
+}
+
+static int copy_values(struct hm_lang *l, struct hm_values *vs)
+{
+    struct hm_sigma_value *items = hm_arena_alloc(l->arena, (vs->count + 1) * sizeof *items);
+    int e = items ? 0 : -ENOMEM;
+    for (size_t i = 0; !e && i < vs->count; i++) {
+        items[i] = vs->items[i];
+        e = copy_text(l, &items[i].text);
+    }
+    vs->items = items;
+    vs->cap = 0;
+    return e;
+}
+
+static int copy_detection(struct hm_lang *l, const struct hm_detection *d,
+                          struct hm_detection **ret)
+{
+    struct hm_detection *n = hm_arena_alloc(l->arena, sizeof *n);
+    if (!n)
+        return -ENOMEM;
+    *n = *d;
+    n->kids = hm_arena_alloc(l->arena, (d->count + 1) * sizeof *n->kids);
+    n->item.values = hm_arena_alloc(l->arena, (d->item.count + 1) * sizeof *n->item.values);
+    int e = n->kids && n->item.values ? 0 : -ENOMEM;
+    for (size_t i = 0; !e && i < d->item.count; i++) {
+        n->item.values[i] = d->item.values[i];
+        e = copy_values(l, &n->item.values[i]);
+    }
+    for (size_t i = 0; !e && i < d->count; i++)
+        e = copy_detection(l, d->kids[i], &n->kids[i]);
+    *ret = n;
+    return e;
+}
+
+int hm_body_copy(struct hm_lang *l, const struct hm_body *b, struct hm_body *ret_b)
+{
+    struct hm_body n = *b;
+    n.searches = hm_arena_alloc(l->arena, (b->search_count + 1) * sizeof *n.searches);
+    int e = n.searches ? 0 : -ENOMEM;
+    for (size_t i = 0; !e && i < b->search_count; i++) {
+        n.searches[i] = b->searches[i];
+        n.searches[i].ast = NULL;
+        if (b->searches[i].detection)
+            e = copy_detection(l, b->searches[i].detection, &n.searches[i].detection);
+    }
+    if (!e)
+        *ret_b = n;
     return e;
 }

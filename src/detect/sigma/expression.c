@@ -74,6 +74,8 @@ static int new_node(struct parser *c, enum hm_ast_kind kind, size_t room, struct
 
 static int push(struct parser *c, struct list *list, const struct hm_ast *kid)
 {
+    if (!kid) /* dropped by a pipeline */
+        return 0;
     if (list->count == list->cap) {
         size_t bigger = list->cap ? list->cap * 2 : 4;
         struct hm_ast **kids = hm_arena_alloc(c->t->l->arena, bigger * sizeof *kids);
@@ -124,7 +126,7 @@ bool hm_search_selected(struct hm_slice pattern, const char *name)
 
 static int parse_of(struct parser *c, const struct hm_ast **ret)
 {
-    bool all = is(c, "all");
+    bool all = is(c, "all"), found = false;
     struct list list = {0};
     struct hm_ast *n;
     int e = new_node(c, all ? HM_AST_AND : HM_AST_OR, 0, &n);
@@ -134,17 +136,18 @@ static int parse_of(struct parser *c, const struct hm_ast **ret)
         const struct hm_ast *one;
         if (!hm_search_selected(c->tok, c->body->searches[i].name))
             continue;
+        found = true;
         e = hm_tree_search(c->t, &c->body->searches[i], &one);
         if (!e)
             e = push(c, &list, one);
     }
     if (e)
         return e;
-    if (list.count == 0)
+    if (!found)
         return bad(c, c->tok.len ? "no search has such a name" : "a name is missing");
     n->kids = list.kids;
     n->count = list.count;
-    *ret = list.count == 1 ? list.kids[0] : n;
+    *ret = list.count == 0 ? NULL : list.count == 1 ? list.kids[0] : n;
     advance(c);
     return 0;
 }
@@ -212,11 +215,11 @@ static int parse_not(struct parser *c, const struct hm_ast **ret)
         advance(c);
         if (!e)
             e = parse_not(c, &kid);
-        if (!e) {
+        if (!e && kid) {
             n->kids[0] = (struct hm_ast *)kid;
             n->count = 1;
-            *ret = n;
         }
+        *ret = kid ? n : NULL;
     } else {
         e = parse_primary(c, ret);
     }
@@ -251,7 +254,7 @@ static int parse_chain(struct parser *c, enum hm_ast_kind kind, const char *word
         return e;
     n->kids = list.kids;
     n->count = list.count;
-    *ret = n;
+    *ret = list.count == 0 ? NULL : list.count == 1 ? list.kids[0] : n;
     return 0;
 }
 

@@ -1,6 +1,7 @@
 /* What the parts of a collection share. For sigma/ only. */
 #pragma once
 #include "detect/sigma/document.h"
+#include "detect/sigma/pipeline_parts.h"
 
 #define HM_SLOT_NONE UINT32_MAX
 struct hm_applied { /* a filter that a rule has to pass */
@@ -11,6 +12,8 @@ struct hm_applied { /* a filter that a rule has to pass */
 struct hm_slot { /* one document on its way */
     struct hm_document doc;
     struct hm_applied *filters;
+    size_t tracked_count; /* fields that correlations name, renamed with the rule's own */
+    struct hm_tracked *tracked;
     uint32_t out;    /* its index among the rules or correlations; NONE: refused */
     bool busy, done; /* correlations: cycles are found with it */
     bool used, loud; /* referred to by a correlation; by one that generates */
@@ -18,6 +21,8 @@ struct hm_slot { /* one document on its way */
 
 struct hm_sigma_collection {
     struct hm_sigma_options options;
+    size_t pipeline_count;
+    const struct hm_pipeline **pipelines; /* by priority */
     struct hm_arena *arena, *work, *yaml; /* results; documents; one file */
     size_t doc_count, doc_cap;
     struct hm_slot *docs;
@@ -46,6 +51,8 @@ struct hm_slot *hm_collection_find(struct hm_sigma_collection *c, const char *na
 /* build.c: what a hit tells, copied to where it lives on. */
 int hm_build_info(struct hm_arena *a, const struct hm_document *d, struct hm_rule *ret) HM_CHECK;
 
-int hm_finish_filters(struct hm_finish *f) HM_CHECK;      /* filter.c */
+int hm_finish_filters(struct hm_finish *f) HM_CHECK; /* filter.c */
+/* resolve.c: what correlations group by is known to the rules before pipelines run. */
+int hm_finish_tracking(struct hm_finish *f) HM_CHECK;
 int hm_finish_rules(struct hm_finish *f) HM_CHECK;        /* build.c */
 int hm_finish_correlations(struct hm_finish *f) HM_CHECK; /* resolve.c */

@@ -71,8 +71,8 @@ int hm_placeholders_put(struct hm_placeholders *p, const char *name, const char 
     return 0;
 }
 
-static int add_list(struct hm_placeholders *p, const struct hm_yaml *key, const struct hm_yaml *y,
-                    struct hm_error *err)
+int hm_placeholders_add_list(struct hm_placeholders *p, const struct hm_yaml *key,
+                             const struct hm_yaml *y, struct hm_error *err)
 {
     size_t n = y->kind == HM_YAML_LIST ? y->count : 1, known;
     if (hm_placeholders_get(p, key->text, &known))
@@ -107,7 +107,7 @@ int hm_placeholders_add(struct hm_placeholders *p, struct hm_slice text, struct 
     if (!r && (!root || root->kind != HM_YAML_MAP))
         r = hm_fail_at(err, -EINVAL, 1, 1, "a file of placeholders is a map of names to lists");
     for (size_t i = 0; !r && i < root->count; i++)
-        r = add_list(p, root->keys[i], root->items[i], err);
+        r = hm_placeholders_add_list(p, root->keys[i], root->items[i], err);
     hm_arena_free(scratch);
     return r;
 }
@@ -221,19 +221,29 @@ static int expand_values(const struct expansion *x, struct hm_values *vs)
 static int expand(const struct expansion *x, struct hm_detection *d)
 {
     int e = 0;
-    for (size_t i = 0; !e && i < d->item.count; i++)
+    for (size_t i = 0; d && !e && i < d->item.count; i++)
         e = expand_values(x, &d->item.values[i]);
-    for (size_t i = 0; !e && i < d->count; i++)
+    for (size_t i = 0; d && !e && i < d->count; i++)
         e = expand(x, d->kids[i]);
     return e;
 }
 
-int hm_body_expand(struct hm_lang *l, struct hm_body *b, const struct hm_placeholders *p,
-                   bool (*wanted)(void *ctx, const char *name), void *ctx, bool missing_ok)
+int hm_body_expand(struct hm_lang *l, struct hm_body *b, const struct hm_placeholders *p)
 {
-    struct expansion x = {l, b, p, wanted, ctx, missing_ok};
+    struct expansion x = {.l = l, .body = b, .lists = p};
     int e = 0;
     for (size_t i = 0; b->placeholder_count && !e && i < b->search_count; i++)
         e = expand(&x, b->searches[i].detection);
+    return e;
+}
+
+int hm_item_expand(struct hm_lang *l, const struct hm_body *b, struct hm_item *it,
+                   const struct hm_placeholders *p, bool (*wanted)(void *ctx, const char *name),
+                   void *ctx)
+{
+    struct expansion x = {l, b, p, wanted, ctx, true};
+    int e = 0;
+    for (size_t i = 0; !e && i < it->count; i++)
+        e = expand_values(&x, &it->values[i]);
     return e;
 }

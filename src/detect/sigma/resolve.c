@@ -56,6 +56,15 @@ static const char *aliased(const struct hm_correlation_text *c, const char *name
     return NULL;
 }
 
+/* What the pipelines made of a name. */
+static const char *renamed(const struct hm_slot *rule, const char *name)
+{
+    for (size_t i = 0; i < rule->tracked_count; i++)
+        if (strcmp(rule->tracked[i].name, name) == 0)
+            return rule->tracked[i].mapped;
+    return name;
+}
+
 /* The field that `name` means in the events of one rule. */
 static int field(struct resolver *r, const char *name, const struct hm_slot *rule,
                  struct hm_place at, uint32_t *ret)
@@ -64,7 +73,7 @@ static int field(struct resolver *r, const char *name, const struct hm_slot *rul
     const char *real = aliased(&r->slot->doc.corr, name, rule, r->f->c, &is_alias);
     if (is_alias && !real)
         return fail(r, at, "the alias does not say which field it is in each rule:", name);
-    *ret = hm_names_intern(r->f->c->options.names, hm_slice_str(real ? real : name));
+    *ret = hm_names_intern(r->f->c->options.names, hm_slice_str(renamed(rule, real ? real : name)));
     return *ret == HM_NAME_NONE ? -E2BIG : 0;
 }
 
@@ -205,6 +214,41 @@ static int resolve(struct hm_finish *f, struct hm_slot *s, unsigned depth, struc
     s->busy = false;
     s->done = true;
     return e;
+}
+
+static int track(struct hm_finish *f, const struct hm_correlation_text *c, const char *name,
+                 struct hm_slot *rule)
+{
+    bool is_alias;
+    const char *real = aliased(c, name, rule, f->c, &is_alias);
+    struct hm_tracked *more = hm_arena_alloc(f->c->work, (rule->tracked_count + 1) * sizeof *more);
+    if (!more)
+        return -ENOMEM;
+    if (rule->tracked_count)
+        memcpy(more, rule->tracked, rule->tracked_count * sizeof *more);
+    more[rule->tracked_count++] = (struct hm_tracked){real ? real : name, real ? real : name};
+    rule->tracked = more;
+    return 0;
+}
+
+int hm_finish_tracking(struct hm_finish *f)
+{
+    int r = 0;
+    for (size_t i = 0; i < f->c->doc_count; i++) {
+        const struct hm_correlation_text *c = &f->c->docs[i].doc.corr;
+        if (f->c->docs[i].doc.kind != HM_DOCUMENT_CORRELATION || f->c->pipeline_count == 0)
+            continue;
+        for (size_t k = 0; !r && k < c->rule_count; k++) {
+            struct hm_slot *s = hm_collection_find(f->c, c->rules[k].name);
+            if (!s || s->doc.kind != HM_DOCUMENT_RULE || s->tracked_count > HM_REFERENCES_MAX)
+                continue;
+            for (size_t g = 0; !r && g < c->group_count; g++)
+                r = track(f, c, c->group_names[g], s);
+            for (size_t v = 0; !r && v < c->value_field_count; v++)
+                r = track(f, c, c->value_fields[v], s);
+        }
+    }
+    return r;
 }
 
 static void silence(struct hm_sigma_collection *c)

@@ -178,7 +178,7 @@ static int detection(struct hm_tree *t, const struct hm_detection *d, struct hm_
 int hm_tree_search(struct hm_tree *t, struct hm_search *s, const struct hm_ast **ret)
 {
     struct hm_ast *n = NULL;
-    if (!s->ast) {
+    if (!s->ast && s->detection) {
         int e = detection(t, s->detection, &n);
         if (e)
             return e;
