@@ -34,6 +34,11 @@ typedef void hm_sigma_tell_fn(void *ctx, const struct hm_rule_problem *p);
  * lists of the arguments. Returns an exit code; failures have been told to the user. */
 int hm_sigma_load(const struct hm_sigma_args *a, const struct hm_paths *paths,
                   hm_sigma_tell_fn *tell, void *ctx, struct hm_sigma_set *ret_set) HM_CHECK;
+/* Every rule file of a path; path "" when it is a file itself. Returns an exit code. */
+int hm_sigma_each_file(const struct hm_sigma_args *a, const char *path,
+                       int (*each)(void *ctx, const char *path, struct hm_slice text),
+                       void *ctx) HM_CHECK;
+void hm_sigma_path(const char *prefix, const char *path, char *ret, size_t len);
 /* A whole text file, or standard input for "-". Returns an exit code. */
 int hm_sigma_read_text(const struct hm_sigma_args *a, const char *path, size_t max,
                        struct hm_buf *ret_text) HM_CHECK;

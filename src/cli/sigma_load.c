@@ -14,11 +14,18 @@ struct load {
     void *ctx;
 };
 
+void hm_sigma_path(const char *prefix, const char *path, char *ret, size_t len)
+{
+    size_t n = strlen(prefix);
+    bool slash = *path && n && prefix[n - 1] != '/';
+    snprintf(ret, len, "%s%s%s", prefix, slash ? "/" : "", path);
+}
+
 static int add(void *ctx, const char *path, struct hm_slice text)
 {
     struct load *l = ctx;
     char full[sizeof((struct hm_rule_problem *)0)->path];
-    snprintf(full, sizeof full, "%s%s%s", l->prefix, *l->prefix && *path ? "/" : "", path);
+    hm_sigma_path(l->prefix, path, full, sizeof full);
     l->set->files++;
     if (text.p)
         return hm_sigma_collection_add(l->set->collection, full, text, l->tell, l->ctx);
@@ -70,21 +77,18 @@ int hm_sigma_read_text(const struct hm_sigma_args *a, const char *path, size_t m
     return r < 0 ? no_file(a->cli, path, r) : HM_EXIT_OK;
 }
 
-static int add_path(struct load *l, const char *path)
+int hm_sigma_each_file(const struct hm_sigma_args *a, const char *path,
+                       int (*each)(void *ctx, const char *path, struct hm_slice text), void *ctx)
 {
     hm_autoclose int dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (dir >= 0) {
-        l->prefix = path;
-        return hm_folder_each(dir, add, l);
-    }
-    if (errno != ENOTDIR)
-        return -errno;
+    if (dir < 0 && errno != ENOTDIR)
+        return no_file(a->cli, path, -errno);
     struct hm_buf text hm_auto(hm_buf_done) = {0};
-    int r = read_file(path, HM_RULE_FILE_MAX_BYTES, &text);
-    l->prefix = "";
-    if (r == -E2BIG)
-        return add(l, path, (struct hm_slice){0});
-    return r < 0 ? r : add(l, path, hm_buf_slice(&text));
+    int r =
+        dir >= 0 ? hm_folder_each(dir, each, ctx) : read_file(path, HM_RULE_FILE_MAX_BYTES, &text);
+    if (dir < 0 && (r == 0 || r == -E2BIG))
+        r = each(ctx, "", r == 0 ? hm_buf_slice(&text) : (struct hm_slice){0});
+    return r == 0 ? HM_EXIT_OK : no_file(a->cli, path, r);
 }
 
 static int bad_file(const struct hm_cli *c, const char *path, const struct hm_error *err)
@@ -120,9 +124,10 @@ static int collect(const struct hm_sigma_args *a, const struct hm_paths *paths, 
     struct hm_sigma_options o = {.names = l->set->names, .placeholders = l->set->placeholders};
     int r = hm_sigma_collection_new(&o, &l->set->collection);
     for (size_t i = 0; r == 0 && i < paths->count; i++) {
-        r = add_path(l, paths->at[i]);
-        if (r < 0 && r != -ENOMEM)
-            return no_file(a->cli, paths->at[i], r);
+        l->prefix = paths->at[i];
+        int code = hm_sigma_each_file(a, paths->at[i], add, l);
+        if (code != HM_EXIT_OK)
+            return code;
     }
     if (r == 0)
         r = hm_sigma_collection_finish(l->set->collection, l->tell, l->ctx);

@@ -36,3 +36,7 @@ struct hm_reading {
  * Returns how many. Threads: reentrant. */
 size_t hm_readings(const struct hm_bindings *b, enum hm_view_kind kind, const struct hm_event *e,
                    struct hm_reading ret_r[HM_READINGS_MAX]);
+
+/* The number behind a word that rules may write for it ("socket", "tcp"); flags: words with blanks
+ * between. false: no word of this field. */
+bool hm_words_number(enum hm_field f, struct hm_slice word, uint64_t *ret_value);

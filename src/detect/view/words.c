@@ -90,3 +90,27 @@ const struct hm_datum *hm_words_of(const struct hm_words *w, enum hm_field f, ui
     }
     return NULL;
 }
+
+/* The number of a word of the field, or of several flags with blanks between. */
+bool hm_words_number(enum hm_field f, struct hm_slice word, uint64_t *ret_value)
+{
+    for (size_t i = 0; i < HM_ARRAY_LEN(words); i++) {
+        if (words[i].field == f && hm_slice_eq(word, hm_slice_str(words[i].word))) {
+            *ret_value = words[i].value;
+            return true;
+        }
+    }
+    uint64_t bits = 0;
+    while (f == HM_F_PROCESS_FLAGS && word.len) {
+        const uint8_t *gap = memchr(word.p, ' ', word.len);
+        size_t n = gap ? (size_t)(gap - word.p) : word.len, bit = 0;
+        while (bit < FLAG_BITS && !hm_slice_eq(hm_slice(word.p, n), hm_slice_str(flag_words[bit])))
+            bit++;
+        if (bit == FLAG_BITS)
+            return false;
+        bits |= 1u << bit;
+        word = hm_slice(word.p + n + (gap != NULL), word.len - n - (gap != NULL));
+    }
+    *ret_value = bits;
+    return bits != 0;
+}
