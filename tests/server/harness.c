@@ -88,7 +88,7 @@ static void answer_enroll(struct core *c, const struct hm_msg_gw_enroll *m)
     struct hm_key *root = read_key(path);
     int r = hm_signer_csr(&s, e.csr, hm_slice(id, 16), &der, &serial);
     r |= hm_pki_cert_der(s.ca, &ca) | key_public(root_pkey, root_pub) |
-         hm_trust_make(root, root_pub, 1, &set);
+         hm_trust_make(root, root_pub, root_pub, 1, &set);
     struct hm_msg_enrolled done = {.endpoint = hm_slice(id, 16),
                                    .certificate = hm_buf_slice(&der),
                                    .ca = hm_buf_slice(&ca),

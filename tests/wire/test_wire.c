@@ -284,7 +284,7 @@ static void trust_goes_from_the_root_to_each_domain(void **state)
     struct hm_trust t;
 
     (void)state;
-    assert_int_equal(hm_trust_make(root, pub, 7, &set), 0);
+    assert_int_equal(hm_trust_make(root, pub, NULL, 7, &set), 0);
     assert_int_equal(hm_trust_open(root_pub, hm_buf_slice(&set), &t), 0);
     assert_memory_equal(t.order_key, pub, sizeof pub);
     assert_memory_equal(t.time_key, pub, sizeof pub);
@@ -296,7 +296,7 @@ static void trust_goes_from_the_root_to_each_domain(void **state)
     hm_msg_encode(&hm_desc_key_set, &s, &swapped);
     assert_int_equal(hm_trust_open(root_pub, hm_buf_slice(&swapped), &t), -EKEYREJECTED);
 
-    assert_int_equal(hm_trust_make(other, other_pub, 8, &forged), 0);
+    assert_int_equal(hm_trust_make(other, other_pub, NULL, 8, &forged), 0);
     assert_int_equal(hm_trust_open(root_pub, hm_buf_slice(&forged), &t), -EKEYREJECTED);
     assert_int_equal(hm_trust_open(root_pub, hm_slice_str("x"), &t), -EBADMSG);
     hm_buf_done(&set);

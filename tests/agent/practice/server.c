@@ -68,7 +68,7 @@ static int save_identity(struct server *s, EVP_PKEY *ca_key, X509 *ca, const str
     hm_key_public(s->order_key, pub);
     hm_key_public(root, id.root_key);
     if (hm_pki_issue(ca_key, ca, key, &leaf, &cert) < 0 ||
-        hm_pki_key_sha256(key, s->key_sha256) < 0 || hm_trust_make(root, pub, 1, &set) < 0)
+        hm_pki_key_sha256(key, s->key_sha256) < 0 || hm_trust_make(root, pub, pub, 1, &set) < 0)
         return -1;
     snprintf(id.server, sizeof id.server, "192.0.2.1:%d", s->port);
     memcpy(id.endpoint, s->endpoint, 16);
