@@ -86,6 +86,17 @@ void hm_core_set_users(struct hm_core *c, const struct hm_users *users)
     c->users = users;
 }
 
+int hm_core_set_rules(struct hm_core *c, const struct hm_ruleset *rules)
+{
+    struct hm_match_scratch *scratch = hm_match_scratch_new(rules);
+    if (!scratch)
+        return -ENOMEM;
+    hm_match_scratch_free(c->scratch);
+    c->scratch = scratch;
+    c->rules = rules;
+    return 0;
+}
+
 static void tell_stale(struct hm_core *c, uint64_t boot_ns)
 {
     uint64_t id;

@@ -64,6 +64,9 @@ void hm_core_dir_path(struct hm_core *c, uint64_t id, struct hm_slice path);
 void hm_core_image_hash(struct hm_core *c, uint64_t id, struct hm_slice sha256);
 /* Names from now on; borrowed. */
 void hm_core_set_users(struct hm_core *c, const struct hm_users *users);
+/* Rules from now on; borrowed. The event before was matched by the old ones, the next is by these.
+ * -ENOMEM: the old ones stay. */
+int hm_core_set_rules(struct hm_core *c, const struct hm_ruleset *rules) HM_CHECK;
 /* st NULL: it could not be read any more. */
 void hm_core_file_stat(struct hm_core *c, uint64_t id, const struct hm_file_stat *st);
 /* inspect has these YARA rules now; 0: nothing is scanned. */

@@ -78,7 +78,9 @@ static uint64_t sensor_instance(int fd)
 static int confine(struct hm_engine *g, struct hm_error *err)
 {
     const struct hm_sandbox_path paths[] = {{g->fds[HM_ENGINE_JOURNAL], true},
-                                            {g->fds[HM_ENGINE_RULES], false}};
+                                            {g->fds[HM_ENGINE_RULES], false},
+                                            {g->fds[HM_ENGINE_CONTENT], false}};
+    size_t n = g->fds[HM_ENGINE_CONTENT] >= 0 ? 3 : 2;
     int abi = 0;
     /* The journal is opened by the names beneath it: its folder becomes ours before we lose /. */
     if (fchdir(g->fds[HM_ENGINE_JOURNAL]) < 0)
@@ -86,18 +88,12 @@ static int confine(struct hm_engine *g, struct hm_error *err)
     umask(027); /* uplink's group reads what we write */
     int r = hm_role_drop(&hm_agent_roles[HM_AGENT_ENGINE], err);
     if (r == 0)
-        r = hm_sandbox_files(paths, HM_ARRAY_LEN(paths), false, &abi, err);
+        r = hm_sandbox_files(paths, n, false, &abi, err);
     if (r == 0)
         r = hm_sandbox_syscalls(false, err);
     if (r == 0 && abi == 0)
         hm_warn("this kernel has no Landlock: the engine is held by its uid and seccomp only");
     return r;
-}
-
-static void rule_problem(void *ctx, const struct hm_rule_problem *p)
-{
-    (void)ctx;
-    hm_warn("rule %s line %u: %s", p->path, p->error.line, p->error.text);
 }
 
 static struct hm_event *agent_event(struct hm_event *e, uint64_t action, struct hm_slice detail)
@@ -179,9 +175,9 @@ static int build(struct hm_engine *g, const struct hm_msg_engine_start *s, uint6
     int r = open_journal(g, s, damage, err);
     if (r < 0)
         return r;
-    r = hm_ruleset_load(g->fds[HM_ENGINE_RULES], rule_problem, NULL, &g->rules);
+    r = hm_engine_first_rules(g, s->content, err);
     if (r < 0)
-        return hm_fail(err, r, "rules folder: %s", strerror(-r));
+        return r;
     r = hm_ledger_open(g->fds[HM_ENGINE_JOURNAL], s->boot, instance, &g->ledger, &past);
     if (r < 0)
         hm_warn("no ledger file (%s): a kill of the engine would not be accounted for",
@@ -192,7 +188,10 @@ static int build(struct hm_engine *g, const struct hm_msg_engine_start *s, uint6
     say_start(g, s, &past, damage);
     hm_info("%zu rules, epoch %016llx", hm_ruleset_count(g->rules),
             (unsigned long long)hm_journal_epoch(g->journal));
-    return hm_engine_watch(g, err);
+    r = hm_engine_watch(g, err);
+    if (r == 0)
+        hm_engine_told_rules(g);
+    return r;
 }
 
 static void read_users(struct hm_engine *g)
@@ -226,6 +225,7 @@ static int start(struct hm_engine *g, struct hm_error *err)
 static void finish(struct hm_engine *g)
 {
     struct hm_event e;
+    hm_engine_reload_done(g);
     if (g->core) {
         hm_core_own_event(g->core, HM_LANE_BULK,
                           agent_event(&e, HM_ACTION_AGENT_STOP, (struct hm_slice){0}));
@@ -249,7 +249,7 @@ static void finish(struct hm_engine *g)
 int hm_engine_main(void)
 {
     struct hm_engine g = {
-        .fds = {-1, -1, -1, -1, -1, -1, -1}, .uplink.fd = -1, .epoll = -1, .timer = -1};
+        .fds = {-1, -1, -1, -1, -1, -1, -1, -1}, .uplink.fd = -1, .epoll = -1, .timer = -1};
     struct hm_error err = {0};
     g.monitor =
         (struct hm_peer){.fd = HM_ROLE_FD, .out = hm_outbox_new(HM_OUTBOX_MAX, HM_OUTBOX_BYTES)};

@@ -64,6 +64,10 @@
 /* Alerts that wait for room on a full disk. */
 #define HM_ALERT_HELD_MAX 64
 
+/* Refused rules that are named in a report; the others are counted. */
+#define HM_RELOAD_PROBLEMS_MAX 20
+#define HM_RELOAD_TEXT_BYTES   (16 * 1024)
+
 #define HM_USERS_MAX        4096
 #define HM_USERS_FILE_BYTES (1u << 20)
 

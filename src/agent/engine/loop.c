@@ -145,6 +145,7 @@ static void housekeeping(struct hm_engine *g)
         return;
     /* Age 0: what was seen until now is in the log after this, and the ledger may say so. */
     (void)hm_core_tick(g->core, g->counters, 0);
+    hm_engine_reload_tick(g);
     hm_engine_say_durable(g); /* always: an uplink that was started anew does not know yet */
 }
 

@@ -16,6 +16,7 @@ enum hm_engine_fd {
     HM_ENGINE_JOURNAL,
     HM_ENGINE_RULES,
     HM_ENGINE_UPLINK,
+    HM_ENGINE_CONTENT,
     HM_ENGINE_FDS,
 };
 struct hm_peer {
@@ -23,6 +24,7 @@ struct hm_peer {
     struct hm_outbox *out;
     bool waiting; /* EPOLLOUT is on */
 };
+struct hm_reload;
 struct hm_engine {
     uint8_t endpoint[16];
     int fds[HM_ENGINE_FDS]; /* -1: not given; the uplink's moves to its peer */
@@ -35,6 +37,7 @@ struct hm_engine {
     uint8_t *fan_buf;
     struct hm_users *users;
     struct hm_ruleset *rules;
+    struct hm_reload *reload; /* NULL: no rules are being built */
     struct hm_journal *journal;
     struct hm_ledger ledger;
     struct hm_core *core;
@@ -48,8 +51,17 @@ struct hm_engine {
 int hm_engine_hear_monitor(struct hm_engine *g) HM_CHECK;
 int hm_engine_hear_uplink(struct hm_engine *g) HM_CHECK;
 void hm_engine_say_durable(struct hm_engine *g);
+bool hm_engine_tell(struct hm_engine *g, const struct hm_msg_desc *d, const void *msg); /* monitor */
 struct hm_core_ops hm_engine_ops(struct hm_engine *g);
 void hm_engine_set_uplink(struct hm_engine *g, int fd); /* takes fd */
+
+/* reload.c: rules are built aside in a thread and swapped between two events. */
+struct hm_msg_engine_start;
+int hm_engine_first_rules(struct hm_engine *g, uint64_t version, struct hm_error *err) HM_CHECK;
+void hm_engine_told_rules(struct hm_engine *g); /* the first ones, when monitor can be told */
+int hm_engine_reload(struct hm_engine *g, uint64_t version, int dir_fd); /* takes dir_fd */
+void hm_engine_reload_tick(struct hm_engine *g);
+void hm_engine_reload_done(struct hm_engine *g); /* wait for a thread that still builds */
 
 /* loop.c: until monitor closes its socket. 0 or negative errno. */
 int hm_engine_watch(struct hm_engine *g, struct hm_error *err) HM_CHECK; /* epoll and timer */

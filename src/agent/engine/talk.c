@@ -17,6 +17,11 @@ static bool say(struct hm_engine *g, struct hm_peer *p, const struct hm_msg_desc
     return r == 0;
 }
 
+bool hm_engine_tell(struct hm_engine *g, const struct hm_msg_desc *d, const void *msg)
+{
+    return say(g, &g->monitor, d, msg);
+}
+
 static bool resolve_dir(void *ctx, uint64_t id, struct hm_slice fsid, struct hm_slice handle)
 {
     struct hm_engine *g = ctx;
@@ -226,6 +231,15 @@ static int on_users(struct hm_engine *g, const struct hm_ipc_msg *m)
     return 0;
 }
 
+static int on_content(struct hm_engine *g, struct hm_ipc_msg *m)
+{
+    struct hm_msg_content_load q;
+    if (hm_msg_decode(&hm_desc_content_load, m->payload, &q) < 0 || m->fd_count != 1)
+        return -EBADMSG;
+    m->fd_count = 0;
+    return hm_engine_reload(g, q.version, m->fds[0]);
+}
+
 static int on_beat(struct hm_engine *g, struct hm_slice payload)
 {
     struct hm_msg_beat m;
@@ -258,6 +272,8 @@ static int on_monitor(struct hm_engine *g, struct hm_ipc_msg *m)
         return on_who_is(g, m->payload);
     case HM_MSG_BEAT:
         return on_beat(g, m->payload);
+    case HM_MSG_CONTENT_LOAD:
+        return on_content(g, m);
     case HM_MSG_NEW_UPLINK:
         if (m->fd_count != 1)
             return -EBADMSG;

@@ -65,6 +65,15 @@
 #define HM_MON_NONCE_NS       (120ull * 1000000000)
 #define HM_MON_NONCE_RENEW_NS (60ull * 1000000000)
 
+/* Content: a chunk that does not come is asked for again; so long may the engine build (3,780 rules
+ * in 10 s on a good machine). */
+#define HM_MON_CONTENT_AGAIN_NS (10ull * 1000000000)
+#define HM_MON_CONTENT_LOAD_NS  (180ull * 1000000000)
+/* New content is on trial: an engine that ends so often in that time goes back to the rules before.
+ */
+#define HM_MON_CONTENT_TRIAL_NS (300ull * 1000000000)
+#define HM_MON_CONTENT_ENDS     3
+
 /* Drills at once; each ends by itself. */
 #define HM_MON_DRILLS_MAX 8
 

@@ -165,6 +165,12 @@ static int serve_scan_memory(struct hm_monitor *m, const void *msg)
     return hm_mon_scan_memory(m, msg);
 }
 
+static int serve_content_loaded(struct hm_monitor *m, const void *msg)
+{
+    hm_mon_content_loaded(m, msg);
+    return 0;
+}
+
 /* ---- inspect, probe ---------------------------------------------------------------------------
  */
 
@@ -230,6 +236,18 @@ static int serve_link(struct hm_monitor *m, const void *msg)
     return 0;
 }
 
+static int serve_offer(struct hm_monitor *m, const void *msg)
+{
+    const struct hm_msg_got_offer *q = msg;
+    hm_mon_content_offer(m, q->statement, q->key_set);
+    return 0;
+}
+
+static int serve_content(struct hm_monitor *m, const void *msg)
+{
+    return hm_mon_content_chunk(m, msg);
+}
+
 /* ---- the table --------------------------------------------------------------------------------
  */
 
@@ -256,6 +274,9 @@ static const struct request {
     {HM_MSG_GOT_ORDER, FROM(UPLINK), &hm_desc_got_order, serve_order},
     {HM_MSG_GOT_TIME, FROM(UPLINK), &hm_desc_got_time, serve_time},
     {HM_MSG_LINK_STATE, FROM(UPLINK), &hm_desc_link_state, serve_link},
+    {HM_MSG_CONTENT_LOADED, FROM(ENGINE), &hm_desc_content_loaded, serve_content_loaded},
+    {HM_MSG_GOT_OFFER, FROM(UPLINK), &hm_desc_got_offer, serve_offer},
+    {HM_MSG_GOT_CONTENT, FROM(UPLINK), &hm_desc_got_content, serve_content},
     {HM_MSG_PROBE_DONE, FROM(PROBE), &hm_desc_probe_done, serve_probe_done},
     {HM_MSG_BEAT, FROM(ENGINE) | FROM(INSPECT) | FROM(UPLINK), &hm_desc_beat, NULL},
 };
@@ -278,6 +299,9 @@ union any_request {
     struct hm_msg_rule_problem p;
     struct hm_msg_rule_taken q;
     struct hm_msg_rules_ready r;
+    struct hm_msg_content_loaded s;
+    struct hm_msg_got_offer t;
+    struct hm_msg_got_content u;
 };
 
 static int dispatch(struct hm_monitor *m, enum hm_agent_role role, const struct hm_ipc_msg *in)
@@ -337,6 +361,7 @@ void hm_mon_engine_lost(struct hm_monitor *m)
     for (size_t i = 0; i < HM_MON_HASHES_MAX; i++)
         m->hashing[i].engine_id = 0; /* no question has it */
     hm_mon_scans_engine_lost(m);
+    hm_mon_content_engine_lost(m);
 }
 
 void hm_mon_hashing_tick(struct hm_monitor *m, uint64_t now_ns)

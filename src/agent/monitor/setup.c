@@ -23,7 +23,7 @@ static int private_mounts(struct hm_error *err)
     return 0;
 }
 
-static int make_folder(int dir, const char *name, mode_t mode, uid_t uid, gid_t gid, int *ret_fd)
+int hm_mon_make_folder(int dir, const char *name, mode_t mode, uid_t uid, gid_t gid, int *ret_fd)
 {
     if (mkdirat(dir, name, mode) < 0 && errno != EEXIST)
         return -errno;
@@ -92,7 +92,7 @@ static int open_journal(struct hm_monitor *m, struct hm_error *err)
     if (!pw)
         hm_info("no user %s: the agent's processes use the unused numbers 64201 and up",
                 uplink->user);
-    int r = make_folder(m->state_fd, "journal", 02750, engine_uid, gid, &m->journal_fd);
+    int r = hm_mon_make_folder(m->state_fd, "journal", 02750, engine_uid, gid, &m->journal_fd);
     return r < 0 ? hm_fail(err, r, "cannot make %s/journal", m->o->state) : 0;
 }
 
@@ -226,7 +226,7 @@ static int open_watch(struct hm_monitor *m, struct hm_error *err)
 static int open_rules(struct hm_monitor *m, struct hm_error *err)
 {
     if (!m->o->rules) { /* the engine wants a folder: an empty one */
-        int r = make_folder(m->state_fd, "rules", 0755, 0, 0, &m->rules_fd);
+        int r = hm_mon_make_folder(m->state_fd, "rules", 0755, 0, 0, &m->rules_fd);
         return r < 0 ? hm_fail(err, r, "cannot make %s/rules", m->o->state) : 0;
     }
     m->rules_fd = open(m->o->rules, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -240,7 +240,7 @@ int hm_mon_setup(struct hm_monitor *m, struct hm_error *err)
 {
     static int (*const steps[])(struct hm_monitor *, struct hm_error *) = {
         open_state,        load_identity,     read_machine, open_rules,
-        hm_mon_rules_open, hm_mon_scans_open, open_sensor,  open_watch};
+        hm_mon_content_open, hm_mon_rules_open, hm_mon_scans_open, open_sensor,  open_watch};
     if (geteuid() != 0)
         return hm_fail(err, -EPERM, "the agent must be started as root");
     int r = private_mounts(err);
@@ -258,6 +258,7 @@ void hm_mon_teardown(struct hm_monitor *m)
     hm_mon_orders_close(m);
     hm_mon_scans_close(m);
     hm_mon_rules_close(m);
+    hm_mon_content_close(m);
     hm_watch_close(m->watch);
     hm_sensor_close(m->sensor);
     hm_buf_done(&m->sensors_json);

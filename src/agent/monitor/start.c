@@ -71,6 +71,7 @@ static int greet_engine(struct hm_monitor *m, struct hm_error *err)
     add_fd(&l, m->journal_fd, 4);
     add_fd(&l, m->rules_fd, 5);
     add_fd(&l, m->pair[0], 6);
+    add_fd(&l, hm_mon_content_fd(m), 7);
     struct hm_msg_engine_start s = {
         .endpoint = hm_slice(m->id.endpoint, sizeof m->id.endpoint),
         .boot = m->boot,
@@ -81,6 +82,7 @@ static int greet_engine(struct hm_monitor *m, struct hm_error *err)
         .sensors = hm_buf_slice(&m->sensors_json),
         .quota_bytes = HM_MON_QUOTA_BYTES,
         .fds = l.present,
+        .content = hm_mon_content_version(m),
     };
     int r = hm_ipc_send(m->child[HM_AGENT_ENGINE].fd, &hm_desc_engine_start, &s, l.fds, l.count);
     if (r < 0)

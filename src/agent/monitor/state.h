@@ -41,6 +41,7 @@ struct hm_watch;
 struct hm_orders;
 struct hm_mon_rules;
 struct hm_scans;
+struct hm_content;
 
 struct hm_monitor {
     const struct hm_monitor_options *o;
@@ -66,12 +67,15 @@ struct hm_monitor {
     struct hm_orders *orders;
     struct hm_mon_rules *rules; /* yara_rules.c */
     struct hm_scans *scans;     /* scans.c */
+    struct hm_content *content;
 };
 
 /* setup.c */
 int hm_mon_setup(struct hm_monitor *m, struct hm_error *err) HM_CHECK;
 void hm_mon_teardown(struct hm_monitor *m);
 void hm_mon_report_sensors(struct hm_monitor *m); /* sensors_json anew */
+int hm_mon_make_folder(int dir, const char *name, mode_t mode, uid_t uid, gid_t gid,
+                       int *ret_fd) HM_CHECK;
 
 /* children.c */
 int hm_mon_start_children(struct hm_monitor *m, struct hm_error *err) HM_CHECK;
@@ -144,3 +148,15 @@ void hm_mon_orders_probed(struct hm_monitor *m,
 void hm_mon_orders_greet(struct hm_monitor *m);     /* uplink was started: it needs a nonce */
 void hm_mon_orders_tick(struct hm_monitor *m, uint64_t now_ns);
 void hm_mon_orders_report(struct hm_monitor *m, struct hm_buf *out); /* members of status.json */
+
+/* content.c: detection content, from offer to engine */
+int hm_mon_content_open(struct hm_monitor *m, struct hm_error *err) HM_CHECK; /* sets rules_fd */
+void hm_mon_content_close(struct hm_monitor *m);
+void hm_mon_content_offer(struct hm_monitor *m, struct hm_slice stmt, struct hm_slice key_set);
+int hm_mon_content_chunk(struct hm_monitor *m, const struct hm_msg_got_content *g) HM_CHECK;
+void hm_mon_content_loaded(struct hm_monitor *m, const struct hm_msg_content_loaded *l);
+void hm_mon_content_engine_lost(struct hm_monitor *m);
+void hm_mon_content_tick(struct hm_monitor *m, uint64_t now_ns);
+int hm_mon_content_fd(const struct hm_monitor *m);
+uint64_t hm_mon_content_version(const struct hm_monitor *m);
+void hm_mon_content_report(const struct hm_monitor *m, struct hm_buf *out); /* of status.json */

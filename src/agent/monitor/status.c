@@ -53,6 +53,7 @@ static void encode(struct hm_monitor *m, struct hm_buf *b)
     hm_buf_puts(b, ",\"files\":");
     hm_watch_report(m->watch, b);
     hm_mon_orders_report(m, b);
+    hm_mon_content_report(m, b);
     hm_buf_puts(b, "}\n");
 }
 
@@ -77,7 +78,7 @@ int hm_mon_status_before(const struct hm_monitor *m, uint64_t *ret_away_ns)
 void hm_mon_status_write(struct hm_monitor *m)
 {
     struct hm_buf b hm_auto(hm_buf_done) = HM_BUF(64 * 1024);
-    if (!m->sensor || !m->watch || !m->orders)
+    if (!m->sensor || !m->watch || !m->orders || !m->content)
         return;
     encode(m, &b);
     hm_autoclose int fd = openat(m->state_fd, "status.json.new",

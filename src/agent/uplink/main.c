@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "wire/limits.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -97,7 +98,8 @@ static void on_up(void *ctx)
                              .os = hm_slice_str(u->os),
                              .kernel = hm_slice_str(u->kernel),
                              .agent_version = hm_slice_str(u->agent_version),
-                             .practice = u->practice};
+                             .practice = u->practice,
+                             .content = 1};
     if (hm_link_send(&u->link, &hm_desc_hello, &m))
         hm_link_close(&u->link, "no room for HELLO", UINT32_MAX);
 }
@@ -179,6 +181,42 @@ static int on_order(struct uplink *u, struct hm_slice payload)
     return 0;
 }
 
+/* Content is monitor's: it judges, asks chunk by chunk and keeps what it got. */
+static int on_offer(struct uplink *u, struct hm_slice payload)
+{
+    struct hm_msg_content_offer m;
+
+    (void)u;
+    if (hm_msg_decode(&hm_desc_content_offer, payload, &m))
+        return -EBADMSG;
+    struct hm_msg_got_offer o = {.statement = m.statement, .key_set = m.key_set};
+    to_monitor(&hm_desc_got_offer, &o);
+    return 0;
+}
+
+static int on_chunk(struct uplink *u, struct hm_slice payload)
+{
+    struct hm_msg_content_chunk m;
+
+    (void)u;
+    if (hm_msg_decode(&hm_desc_content_chunk, payload, &m) || m.data.len > HM_CONTENT_CHUNK)
+        return -EBADMSG;
+    struct hm_msg_got_content g = {.version = m.version, .offset = m.offset, .data = m.data};
+    to_monitor(&hm_desc_got_content, &g);
+    return 0;
+}
+
+static void want_content(struct uplink *u, struct hm_slice payload)
+{
+    struct hm_msg_want_content m;
+
+    if (!u->welcomed || hm_msg_decode(&hm_desc_want_content, payload, &m))
+        return;
+    struct hm_msg_content_get g = {.version = m.version, .offset = m.offset};
+    if (hm_link_send(&u->link, &hm_desc_content_get, &g))
+        hm_debug("no room for CONTENT_GET: monitor asks again");
+}
+
 static int on_ping(struct uplink *u, struct hm_slice payload)
 {
     struct hm_msg_ping m;
@@ -206,7 +244,8 @@ static int on_message(void *ctx, uint16_t number, struct hm_slice payload)
     } table[] = {
         {HM_MSG_WELCOME, on_welcome}, {HM_MSG_REFUSED, on_refused},  {HM_MSG_ACK, on_ack},
         {HM_MSG_FORK, on_fork},       {HM_MSG_ORDER_PUSH, on_order}, {HM_MSG_PING, on_ping},
-        {HM_MSG_PONG, on_pong},
+        {HM_MSG_PONG, on_pong},       {HM_MSG_CONTENT_OFFER, on_offer},
+        {HM_MSG_CONTENT_CHUNK, on_chunk},
     };
     for (size_t i = 0; i < HM_ARRAY_LEN(table); i++)
         if (table[i].number == number)
@@ -243,6 +282,8 @@ static void hear_monitor(struct uplink *u)
         close_fds(&m);
         if (m.number == HM_MSG_NONCE)
             take_nonce(u, m.payload);
+        else if (m.number == HM_MSG_WANT_CONTENT)
+            want_content(u, m.payload);
         else if (m.number == HM_MSG_BEAT && !hm_msg_decode(&hm_desc_beat, m.payload, &beat))
             to_monitor(&hm_desc_beat, &beat);
     }
