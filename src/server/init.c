@@ -19,7 +19,7 @@
 #define SERVER_DAYS (10 * 365)
 
 struct keys {
-    EVP_PKEY *ca_key, *root, *order, *gateway, *console;
+    EVP_PKEY *ca_key, *root, *order, *content, *gateway, *console;
     X509 *ca, *gateway_cert, *console_cert;
 };
 
@@ -28,6 +28,7 @@ static void keys_done(struct keys *k)
     EVP_PKEY_free(k->ca_key);
     EVP_PKEY_free(k->root);
     EVP_PKEY_free(k->order);
+    EVP_PKEY_free(k->content);
     EVP_PKEY_free(k->gateway);
     EVP_PKEY_free(k->console);
     X509_free(k->ca);
@@ -58,7 +59,7 @@ static int make_keys(const struct hm_server_config *c, struct keys *k)
     struct hm_pki_leaf console = {"Hinomi console", HM_PKI_CONSOLE_URI, hosts, SERVER_DAYS};
 
     host_list(c, hosts, sizeof hosts);
-    EVP_PKEY **all[] = {&k->ca_key, &k->root, &k->order, &k->gateway, &k->console};
+    EVP_PKEY **all[] = {&k->ca_key, &k->root, &k->order, &k->content, &k->gateway, &k->console};
     for (size_t i = 0; i < HM_ARRAY_LEN(all); i++)
         if (!(*all[i] = hm_pki_key_new()))
             return -EIO;
@@ -91,22 +92,26 @@ static void put_hex(struct hm_buf *out, struct hm_slice s)
 }
 
 /* trust.json: what an agent pins at enrolment. core passes it on in ENROLLED. */
-static int trust_json(const struct keys *k, struct hm_buf *out)
+static int trust_json(const struct keys *k, uint64_t version, struct hm_buf *out)
 {
     hm_auto(hm_buf_done) struct hm_buf set = HM_BUF(64 * 1024);
-    uint8_t root_pub[HM_PUBKEY_BYTES], order_pub[HM_PUBKEY_BYTES];
-    struct hm_key *root = NULL, *order = NULL;
+    uint8_t root_pub[HM_PUBKEY_BYTES], order_pub[HM_PUBKEY_BYTES], content_pub[HM_PUBKEY_BYTES];
+    struct hm_key *root = NULL, *order = NULL, *content = NULL;
 
     int r = key_of(k->root, &root);
     if (!r)
         r = key_of(k->order, &order);
+    if (!r)
+        r = key_of(k->content, &content);
     if (!r) {
         hm_key_public(root, root_pub);
         hm_key_public(order, order_pub);
-        r = hm_trust_make(root, order_pub, 1, &set);
+        hm_key_public(content, content_pub);
+        r = hm_trust_make(root, order_pub, content_pub, version, &set);
     }
     hm_key_free(root);
     hm_key_free(order);
+    hm_key_free(content);
     if (r)
         return r;
     hm_buf_puts(out, "{\"root_key\":\"");
@@ -138,11 +143,11 @@ static int write_files(const char *state, const struct keys *k)
         X509 *const *certs;
         size_t n;
     } files[] = {
-        {"signer/ca.key", k->ca_key, NULL, 0},   {"signer/root.key", k->root, NULL, 0},
-        {"signer/order.key", k->order, NULL, 0}, {"gateway/tls.key", k->gateway, NULL, 0},
-        {"api/tls.key", k->console, NULL, 0},    {"signer/ca.crt", NULL, &k->ca, 1},
-        {"gateway/ca.crt", NULL, &k->ca, 1},     {"gateway/tls.crt", NULL, gateway, 2},
-        {"api/tls.crt", NULL, console, 2},
+        {"signer/ca.key", k->ca_key, NULL, 0},    {"signer/root.key", k->root, NULL, 0},
+        {"signer/order.key", k->order, NULL, 0},  {"signer/content.key", k->content, NULL, 0},
+        {"gateway/tls.key", k->gateway, NULL, 0}, {"api/tls.key", k->console, NULL, 0},
+        {"signer/ca.crt", NULL, &k->ca, 1},       {"gateway/ca.crt", NULL, &k->ca, 1},
+        {"gateway/tls.crt", NULL, gateway, 2},    {"api/tls.crt", NULL, console, 2},
     };
     for (size_t i = 0; i < HM_ARRAY_LEN(files); i++) {
         snprintf(path, sizeof path, "%s/%s", state, files[i].name);
@@ -151,7 +156,7 @@ static int write_files(const char *state, const struct keys *k)
         if (r)
             return r;
     }
-    int r = trust_json(k, &trust);
+    int r = trust_json(k, 1, &trust);
     if (r)
         return r;
     snprintf(path, sizeof path, "%s/signer/trust.json", state);
@@ -208,6 +213,34 @@ static int make_control(const struct hm_server_config *c, struct hm_control_firs
     hm_buf_printf(&token, "%s\n", ret_first->api_token);
     snprintf(path, sizeof path, "%s/admin.token", c->state);
     r = write_text(path, hm_buf_slice(&token), 0600);
+    return r ? hm_fail(err, r, "%s: %s", path, strerror(-r)) : 0;
+}
+
+/* A state folder from before content bundles gets its key, signed by the root while that still lies
+ * on this machine; endpoints learn of it with their first offer. */
+int hm_server_keys_complete(const struct hm_server_config *c, struct hm_error *err)
+{
+    hm_auto(keys_done) struct keys k = {0};
+    hm_auto(hm_buf_done) struct hm_buf trust = HM_BUF(128 * 1024);
+    char path[4096], aside[4096];
+
+    snprintf(path, sizeof path, "%s/signer/content.key", c->state);
+    if (access(path, F_OK) == 0)
+        return 0;
+    snprintf(aside, sizeof aside, "%s/signer/root.key", c->state);
+    k.root = hm_pki_read_key(aside);
+    snprintf(aside, sizeof aside, "%s/signer/order.key", c->state);
+    k.order = hm_pki_read_key(aside);
+    k.content = hm_pki_key_new();
+    if (!k.root || !k.order || !k.content)
+        return hm_fail(err, -ENOENT, "%s is missing, and without the root key none can be made",
+                       path);
+    int r = trust_json(&k, 2, &trust);
+    snprintf(aside, sizeof aside, "%s/signer/trust.json", c->state);
+    if (!r)
+        r = write_text(aside, hm_buf_slice(&trust), 0644);
+    if (!r) /* last: its absence is what brings us here */
+        r = hm_pki_write_key(path, k.content);
     return r ? hm_fail(err, r, "%s: %s", path, strerror(-r)) : 0;
 }
 

@@ -9,6 +9,7 @@ enum hm_server_role {
     HM_ROLE_CORE,
     HM_ROLE_API,
     HM_ROLE_SIGNER,
+    HM_ROLE_CONTENT,
     HM_ROLE_HUNT,
     HM_ROLE_COUNT
 };
@@ -29,6 +30,7 @@ int hm_gateway_main(int argc, char **argv);
 int hm_core_main(int argc, char **argv);
 int hm_api_main(int argc, char **argv);
 int hm_signer_main(int argc, char **argv);
+int hm_content_main(int argc, char **argv);
 int hm_hunt_main(int argc, char **argv);
 
 /* What a role gets first. fds: gateway, api: the listening socket; core, signer: none. */

@@ -20,15 +20,18 @@ static const struct entry entries[] = {
     {"signer", HM_ROLE_SIGNER, 0711, true, false}, /* ca.crt in it is for everybody */
     {"signer/ca.key", HM_ROLE_SIGNER, 0600, false, false},
     {"signer/order.key", HM_ROLE_SIGNER, 0600, false, false},
+    {"signer/content.key", HM_ROLE_SIGNER, 0600, false, false},
     {"gateway", HM_ROLE_GATEWAY, 0750, true, true},
     {"gateway/tls.key", HM_ROLE_GATEWAY, 0600, false, false},
     {"gateway/journal", HM_ROLE_GATEWAY, 02750, true, true},
     /* api makes SQLite's files beside the database; sticky: it cannot take core's own away. */
     {"core", HM_ROLE_CORE, 03770, true, true},
     {"core/store", HM_ROLE_CORE, 02750, true, true},
+    {"core/content", HM_ROLE_CORE, 02750, true, true},
     {"core/control.db", HM_ROLE_CORE, 0660, false, true},
     {"core/control.db-wal", HM_ROLE_CORE, 0660, false, true},
     {"core/control.db-shm", HM_ROLE_CORE, 0660, false, true},
+    {"content", HM_ROLE_CONTENT, 0700, true, false}, /* where foreign content is taken apart */
     {"api", HM_ROLE_API, 0700, true, false},
     {"api/tls.key", HM_ROLE_API, 0600, false, false},
 };

@@ -354,7 +354,7 @@ void hm_mon_content_tick(struct hm_monitor *m, uint64_t now_ns)
     else if (c->phase == PHASE_FETCH && now_ns - c->asked_ns > HM_MON_CONTENT_AGAIN_NS)
         ask(m);
     else if (c->phase == PHASE_LOAD && now_ns - c->asked_ns > HM_MON_CONTENT_LOAD_NS)
-        refuse(m, c->version, NULL, "the engine did not load it in time");
+        hm_mon_child_kill(m, HM_AGENT_ENGINE, "it did not load new content in time");
 }
 
 /* ---- start and end ---- */

@@ -225,17 +225,24 @@ static int on_revoke(struct hm_core_link *l, struct hm_slice payload)
     return 0;
 }
 
+static int on_content(struct hm_core_link *l, struct hm_slice payload)
+{
+    return hm_content_offer(l->g, payload);
+}
+
 static const struct {
     uint16_t number;
     int (*handle)(struct hm_core_link *l, struct hm_slice payload);
 } decisions[] = {
     {HM_MSG_GW_ENROLLED, on_enrolled}, {HM_MSG_GW_WELCOME, on_welcome},
     {HM_MSG_GW_REFUSE, on_refuse},     {HM_MSG_GW_ORDER, on_order},
-    {HM_MSG_GW_REVOKE, on_revoke},
+    {HM_MSG_GW_REVOKE, on_revoke},     {HM_MSG_GW_CONTENT, on_content},
 };
 
 static int decide(struct hm_core_link *l, const struct hm_ipc_msg *m)
 {
+    if (m->number == HM_MSG_GW_CONTENT_FILE && m->fd_count == 1)
+        return hm_content_file(l->g, m->payload, m->fds[0]);
     for (int i = 0; i < m->fd_count; i++)
         close(m->fds[i]);
     for (size_t i = 0; i < HM_ARRAY_LEN(decisions); i++)

@@ -7,6 +7,7 @@
 #include "proc/proc.h"
 #include "server/gateway/store.h"
 #include "wire/frame.h"
+#include "wire/limits.h"
 #include <event2/event.h>
 #include <event2/event_struct.h>
 #include <openssl/ssl.h>
@@ -53,6 +54,12 @@ struct hm_session {
     uint64_t state_ns, rx_ns, frame_ns, out_ns, ping_ns; /* 0: does not run */
 };
 
+struct hm_gateway_body { /* version 0: free */
+    uint64_t version, size;
+    int fd;
+    char tenant[HM_GATEWAY_TENANT_MAX];
+};
+
 struct hm_core_link;
 struct hm_gateway {
     struct event_base *base;
@@ -71,6 +78,9 @@ struct hm_gateway {
     struct hm_core_link *core;
     struct hm_refusals refusals;
     struct hm_buf raw; /* scratch of batch checks */
+    struct hm_gateway_body bodies[HM_GATEWAY_BODIES_MAX];
+    size_t bodies_next;
+    uint8_t chunk[HM_CONTENT_CHUNK];
     uint8_t scratch[HM_GATEWAY_READ_BYTES];
 };
 
@@ -106,3 +116,8 @@ void hm_core_link_free(struct hm_core_link *l);
 void hm_core_link_set(struct hm_core_link *l, int fd); /* a new socket to core; asks again */
 void hm_core_ask(struct hm_session *s);                /* GW_CONNECT or GW_ENROLL */
 void hm_core_send(struct hm_core_link *l, const struct hm_msg_desc *d, const void *msg);
+/* content.c */
+int hm_content_file(struct hm_gateway *g, struct hm_slice payload, int fd) HM_CHECK; /* takes fd */
+int hm_content_offer(struct hm_gateway *g, struct hm_slice payload) HM_CHECK;
+int hm_content_get(struct hm_session *s, struct hm_slice payload) HM_CHECK;
+void hm_content_close(struct hm_gateway *g);

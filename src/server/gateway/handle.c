@@ -239,6 +239,12 @@ static enum hm_handled on_pong(struct hm_session *s, struct hm_slice payload)
     return HM_HANDLED;
 }
 
+static enum hm_handled on_content_get(struct hm_session *s, struct hm_slice payload)
+{
+    return hm_content_get(s, payload) ? refuse(s, HM_REFUSAL_MALFORMED, "CONTENT_GET")
+                                      : HM_HANDLED;
+}
+
 static const struct {
     enum hm_session_state state;
     uint16_t number;
@@ -246,7 +252,7 @@ static const struct {
 } table[] = {
     {HM_SESSION_FIRST, HM_MSG_HELLO, on_hello}, {HM_SESSION_FIRST, HM_MSG_ENROLL, on_enroll},
     {HM_SESSION_OPEN, HM_MSG_BATCH, on_batch},  {HM_SESSION_OPEN, HM_MSG_PING, on_ping},
-    {HM_SESSION_OPEN, HM_MSG_PONG, on_pong},
+    {HM_SESSION_OPEN, HM_MSG_PONG, on_pong},    {HM_SESSION_OPEN, HM_MSG_CONTENT_GET, on_content_get},
 };
 
 enum hm_handled hm_session_handle(struct hm_session *s, uint16_t number, struct hm_slice payload)

@@ -44,3 +44,5 @@
 #define HM_GATEWAY_LOG_EVERY_S   60
 #define HM_GATEWAY_HOST_NAME_MAX 256
 #define HM_GATEWAY_TENANT_MAX    128
+/* Versions of content held open: two of each tenant that is changing versions. */
+#define HM_GATEWAY_BODIES_MAX 64

@@ -1,4 +1,4 @@
-/* The role `signer`: holds the CA key and the order key, answers core's two requests, has no
+/* The role `signer`: holds the CA key, the order key and the content key, answers core's two requests, has no
  * network. Owns the loop and the table of requests; sign.c judges. */
 #include "server/messages.h"
 #include "server/roles.h"
@@ -142,7 +142,7 @@ static void serve(struct signer *s)
     }
 }
 
-static int load_order_key(const char *path, struct hm_key **ret_key, struct hm_error *err)
+static int load_key(const char *path, struct hm_key **ret_key, struct hm_error *err)
 {
     uint8_t pem[KEY_FILE_MAX];
     hm_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -165,7 +165,9 @@ static int load(const char *state, struct hm_signer *ret_keys, struct hm_error *
     if (!ret_keys->ca_key || !ret_keys->ca)
         return hm_fail(err, -EIO, "cannot read the CA in %s/signer", state);
     snprintf(path, sizeof path, "%s/signer/order.key", state);
-    return load_order_key(path, &ret_keys->order_key, err);
+    int r = load_key(path, &ret_keys->order_key, err);
+    snprintf(path, sizeof path, "%s/signer/content.key", state);
+    return r ? r : load_key(path, &ret_keys->content_key, err);
 }
 
 int hm_signer_main(int argc, char **argv)

@@ -2,6 +2,7 @@
 #include "server/signer/sign.h"
 
 #include "server/signer/limits.h"
+#include "wire/bundle.h"
 #include "wire/order.h"
 
 #include <errno.h>
@@ -12,6 +13,7 @@ void hm_signer_done(struct hm_signer *s)
     EVP_PKEY_free(s->ca_key);
     X509_free(s->ca);
     hm_key_free(s->order_key);
+    hm_key_free(s->content_key);
     memset(s, 0, sizeof *s);
 }
 
@@ -67,19 +69,33 @@ static int check_time(struct hm_slice payload, uint64_t now_ms)
     return distance(t.server_ms, now_ms) > HM_SIGNER_TIME_SLACK_MS ? -ERANGE : 0;
 }
 
+static int check_content(struct hm_slice payload, uint64_t now_ms)
+{
+    struct hm_msg_content c;
+
+    if (hm_content_check(payload, &c))
+        return -EBADMSG;
+    return distance(c.created_ms, now_ms) > HM_SIGNER_ISSUE_SLACK_MS ? -ERANGE : 0;
+}
+
 int hm_signer_statement(const struct hm_signer *s, struct hm_slice domain, struct hm_slice payload,
                         uint64_t now_ms, struct hm_buf *out)
 {
-    static const struct {
+    const struct {
         const char *domain;
+        const struct hm_key *key;
         int (*check)(struct hm_slice payload, uint64_t now_ms);
-    } domains[] = {{HM_DOMAIN_ORDER, check_order}, {HM_DOMAIN_TIME, check_time}};
+    } domains[] = {{HM_DOMAIN_ORDER, s->order_key, check_order},
+                   {HM_DOMAIN_TIME, s->order_key, check_time},
+                   {HM_DOMAIN_CONTENT, s->content_key, check_content}};
 
     for (size_t i = 0; i < HM_ARRAY_LEN(domains); i++) {
         if (!hm_slice_eq(domain, hm_slice_str(domains[i].domain)))
             continue;
+        if (!domains[i].key)
+            return -EPERM;
         int r = domains[i].check(payload, now_ms);
-        return r ? r : hm_stmt_sign(s->order_key, domains[i].domain, payload, out);
+        return r ? r : hm_stmt_sign(domains[i].key, domains[i].domain, payload, out);
     }
     return -EPERM;
 }

@@ -22,10 +22,11 @@ static const struct {
     {HM_ROLE_GATEWAY, HM_ROLE_CORE},
     {HM_ROLE_CORE, HM_ROLE_SIGNER},
     {HM_ROLE_API, HM_ROLE_CORE},
+    {HM_ROLE_CORE, HM_ROLE_CONTENT},
 };
 /* Who feeds others stops first, so that what is on its way still arrives. */
-static const enum hm_server_role stop_order[] = {HM_ROLE_API, HM_ROLE_GATEWAY, HM_ROLE_CORE,
-                                                 HM_ROLE_SIGNER};
+static const enum hm_server_role stop_order[] = {HM_ROLE_API, HM_ROLE_GATEWAY,
+                                                 HM_ROLE_CONTENT, HM_ROLE_CORE, HM_ROLE_SIGNER};
 
 void hm_children_init(struct hm_children *s, const struct hm_server_config *c)
 {
@@ -57,6 +58,8 @@ static int start_fds(const struct hm_children *s, enum hm_server_role role, int 
 
     if (role == HM_ROLE_GATEWAY)
         fds[n++] = fcntl(s->agents_fd, F_DUPFD_CLOEXEC, 0);
+    if (role == HM_ROLE_CONTENT)
+        fds[n++] = open_or_null(NULL, c->rules);
     if (role == HM_ROLE_API) {
         fds[n++] = fcntl(s->console_fd, F_DUPFD_CLOEXEC, 0);
         fds[n++] = open_or_null(c->state, "api/tls.key");

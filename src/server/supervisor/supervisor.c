@@ -2,6 +2,7 @@
  * and stop; reads no byte from the network. */
 #include "server/supervisor/supervisor.h"
 
+#include "server/init.h"
 #include "server/state.h"
 #include "server/supervisor/children.h"
 #include "server/supervisor/listen.h"
@@ -15,8 +16,8 @@
 #include <signal.h>
 #include <sys/signalfd.h>
 
-static const enum hm_server_role start_order[] = {HM_ROLE_SIGNER, HM_ROLE_CORE, HM_ROLE_GATEWAY,
-                                                  HM_ROLE_API};
+static const enum hm_server_role start_order[] = {HM_ROLE_SIGNER, HM_ROLE_CONTENT, HM_ROLE_CORE,
+                                                  HM_ROLE_GATEWAY, HM_ROLE_API};
 #define STARTED HM_ARRAY_LEN(start_order)
 
 static int open_signals(int *ret_fd)
@@ -85,6 +86,8 @@ int hm_supervisor_run(const struct hm_server_config *c, struct hm_error *err)
     if (access(path, F_OK) < 0)
         return hm_fail(err, -ENOENT, "%s: run `hinomi-server init` first", c->state);
     int r = hm_state_lock(c->state, &lock, err);
+    if (!r)
+        r = hm_server_keys_complete(c, err);
     if (!r)
         r = hm_state_prepare(c->state, err);
     if (!r)
