@@ -19,6 +19,7 @@ struct hm_options { /* NULL, false or 0: not given */
     const char *server, *ca_sha256, *user, *endpoint, *class, *action, *process, *q, *from, *to;
     const char *state, *severity, *reason, *group, *limit, *expires, *uses, *wait, *rules;
     const char *warninglists, *title, *owner, *rule, *where;
+    const char *name, *note, *publish, *soak;
     bool preview, json, follow, all, no_wait, no_tree, proto, markdown, help;
 };
 
@@ -89,6 +90,7 @@ int hm_cmd_token(struct hm_cli *c); /* token.c */
 int hm_cmd_yara(struct hm_cli *c);  /* yara.c */
 /* Takes its words as they are: its options may come several times. sigma.c */
 int hm_cmd_sigma(struct hm_cli *c, int argc, char **argv);
+int hm_cmd_content(struct hm_cli *c); /* content.c */
 int hm_cmd_schema(struct hm_cli *c); /* schema.c */
 int hm_cmd_intel(struct hm_cli *c);  /* intel.c */
 int hm_cmd_version(struct hm_cli *c);

@@ -48,6 +48,15 @@ static const struct {
     {"ignored", {"ignored", "除外"}},
     {"cut-off", {"cut off", "途中で終了"}},
     {"over-limit", {"over limit", "上限超過"}},
+    /* content */
+    {"canary", {"canary", "カナリア"}},
+    {"early", {"early", "先行"}},
+    {"all", {"all", "全体"}},
+    {"idle", {"idle", "なし"}},
+    {"returning", {"returning", "取り消し中"}},
+    {"active", {"active", "適用中"}},
+    {"reverted", {"reverted", "取り消し"}},
+    {"unknown", {"unknown", "不明"}},
     /* alert states keep their code, which `hinomi state` takes */
     {"NEW", {"NEW", "新規 NEW"}},
     {"TRIAGE", {"TRIAGE", "確認中 TRIAGE"}},

@@ -1,7 +1,7 @@
 /* A content bundle: detection content as one signed file. Owns the form of head and body; refuses
  * to know who signs, which version is wanted and where parts are put.
  *
- *   file   "HINOMIB1" · le32 length · SIGNED CONTENT · body
+ *   file   "HINOMIB1" · le32 length · BUNDLE_HEAD · body
  *   body   blocks: le32 raw length · le32 packed length · zstd
  *          the first block is the manifest, the others hold the parts, end to end, in its order
  *   manifest  le32 count · (le16 length · path · le64 size · sha256) each, ascending by path
@@ -24,10 +24,10 @@
  * Owns: slices point into payload. Errors: -EBADMSG; -EPROTONOSUPPORT a newer format or another
  * kind. Threads: reentrant. */
 int hm_content_check(struct hm_slice payload, struct hm_msg_content *ret_content) HM_CHECK;
-/* The head of a file. *ret_stmt is empty for a pack; the body begins at *ret_body.
+/* The head of a file: BUNDLE_HEAD, not decoded; empty for a pack; the body begins at *ret_body.
  * Errors: -EAGAIN more bytes are needed (at most HM_BUNDLE_HEAD_MAX); -EBADMSG no bundle. */
-int hm_bundle_head(struct hm_slice start, struct hm_slice *ret_stmt, size_t *ret_body) HM_CHECK;
-void hm_bundle_head_write(struct hm_slice stmt, struct hm_buf *out);
+int hm_bundle_head(struct hm_slice start, struct hm_slice *ret_head, size_t *ret_body) HM_CHECK;
+void hm_bundle_head_write(struct hm_slice head, struct hm_buf *out);
 
 /* Relative, at most HM_BUNDLE_DEPTH_MAX names of letters, digits and " +,-._=@()", none of which
  * begins with a dot or blank: it cannot leave the folder it is unpacked to, hide or be a device. */

@@ -9,6 +9,7 @@
 #include "server/messages.h"
 #include "server/roles.h"
 #include <errno.h>
+#include <cjson/cJSON.h>
 #include <event2/event.h>
 #include <event2/thread.h>
 #include <fcntl.h>
@@ -174,12 +175,33 @@ static int slurp(int fd, char *buf, size_t len)
     return 0;
 }
 
+/* Public keys of this server; without them no bundle is carried out. */
+static void read_trust(struct hm_shared *s, const char *state)
+{
+    char path[4096], text[32 * 1024];
+
+    snprintf(path, sizeof path, "%s/signer/trust.json", state);
+    hm_autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+    cJSON *o = fd >= 0 && slurp(fd, text, sizeof text) == 0 ? cJSON_Parse(text) : NULL;
+    const cJSON *root = cJSON_GetObjectItemCaseSensitive(o, "root_key"),
+                *set = cJSON_GetObjectItemCaseSensitive(o, "key_set");
+    if (cJSON_IsString(root) && cJSON_IsString(set))
+        if (sodium_hex2bin(s->root_key, sizeof s->root_key, root->valuestring,
+                           strlen(root->valuestring), NULL, &s->root_key_len, NULL) ||
+            sodium_hex2bin(s->key_set, sizeof s->key_set, set->valuestring,
+                           strlen(set->valuestring), NULL, &s->key_set_len, NULL))
+            s->key_set_len = 0;
+    cJSON_Delete(o);
+}
+
 static void set_shared(struct hm_shared *s, const struct hm_role_boot *b)
 {
     const struct hm_server_config *c = &b->config;
 
     snprintf(s->database, sizeof s->database, "%s/core/control.db", c->state);
     snprintf(s->store, sizeof s->store, "%s/core/store", c->state);
+    snprintf(s->content, sizeof s->content, "%s/core/content", c->state);
+    read_trust(s, c->state);
     snprintf(s->journal, sizeof s->journal, "%s/gateway/journal", c->state);
     snprintf(s->public_host, sizeof s->public_host, "%s", c->public_host);
     snprintf(s->agents_listen, sizeof s->agents_listen, "%s", c->agents_listen);

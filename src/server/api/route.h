@@ -53,6 +53,20 @@ void hm_handle_token_new(struct hm_worker *w, struct hm_call *c);
 void hm_handle_token_revoke(struct hm_worker *w, struct hm_call *c);
 void hm_handle_rules(struct hm_worker *w, struct hm_call *c); /* handle_rules.c */
 void hm_handle_audit(struct hm_worker *w, struct hm_call *c); /* handle_audit.c */
+void hm_handle_content(struct hm_worker *w, struct hm_call *c); /* handle_content.c */
+void hm_handle_content_endpoints(struct hm_worker *w, struct hm_call *c);
+void hm_handle_content_version(struct hm_worker *w, struct hm_call *c);
+void hm_handle_import_new(struct hm_worker *w, struct hm_call *c);
+void hm_handle_import_data(struct hm_worker *w, struct hm_call *c);
+void hm_handle_import_finish(struct hm_worker *w, struct hm_call *c);
+void hm_handle_import(struct hm_worker *w, struct hm_call *c);
+void hm_handle_publish(struct hm_worker *w, struct hm_call *c);
+void hm_handle_rollback(struct hm_worker *w, struct hm_call *c);
+void hm_handle_rings(struct hm_worker *w, struct hm_call *c);
+void hm_handle_bundle(struct hm_worker *w, struct hm_call *c);
+void hm_handle_trust(struct hm_worker *w, struct hm_call *c);
+void hm_handle_trust_add(struct hm_worker *w, struct hm_call *c);
+void hm_handle_trust_remove(struct hm_worker *w, struct hm_call *c);
 
 /* shared by handlers */
 const char *hm_severity_name(uint64_t severity); /* OCSF 1..5 */

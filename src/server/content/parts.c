@@ -163,8 +163,8 @@ static int add_entry(struct hm_content_job *j, int dir_fd, const char *prefix, c
     if (fd < 0)
         return errno == ELOOP ? 0 : hm_fail(err, -errno, "%s: %s", name, strerror(errno));
     plain_name(name, plain, sizeof plain);
-    if (fstat(fd, &st) < 0 || (size_t)snprintf(full, sizeof full, "%s%s%s", path, *path ? "/" : "",
-                                               plain) >= sizeof full)
+    if (fstat(fd, &st) < 0 ||
+        (size_t)snprintf(full, sizeof full, "%s%s%s", path, *path ? "/" : "", plain) >= sizeof full)
         return hm_fail(err, -ENAMETOOLONG, "%s: name too long", name);
     if (S_ISDIR(st.st_mode))
         return depth < HM_BUNDLE_DEPTH_MAX ? add_folder(j, fd, prefix, full, depth + 1, err)

@@ -53,6 +53,7 @@ static void ask_time(struct hm_core *k, const struct hm_pending_item *i, struct 
 struct hello {
     char name[256], os[256], kernel[256], version[64];
     uint64_t epoch, boot;
+    bool content;
 };
 
 static void copy(char *to, size_t len, struct hm_slice from)
@@ -78,6 +79,7 @@ static int admit(struct hm_core *k, const struct hm_msg_gw_connect *q, const str
     copy(keep->version, sizeof keep->version, h->agent_version);
     keep->epoch = h->epoch;
     keep->boot = h->boot;
+    keep->content = h->content == 1;
     i->more = keep;
     i->gateway_id = q->id;
     memcpy(i->endpoint, q->endpoint.p, HM_ID_BYTES);
@@ -138,6 +140,7 @@ void hm_admit_signed(struct hm_core *k, struct hm_pending_item *i,
     hm_changed(k, "endpoint", i->tenant, i->endpoint);
     hm_changes_send(k);
     hm_respond_deliver(k, i->endpoint);
+    hm_delivery_met(k, i->tenant, i->endpoint, ((const struct hello *)i->more)->content);
 }
 
 int hm_admit_gone(struct hm_core *k, struct hm_slice payload)

@@ -1,6 +1,7 @@
 /* Inside the role process `core`: its parts and what they share. One libevent loop; the store has a
  * thread of its own. main.c owns start and stop, link.c the sockets, and each part one idea. */
 #pragma once
+#include "server/core/control_content.h"
 #include "server/core/control_core.h"
 #include "server/core/limits.h"
 #include "server/messages.h"
@@ -13,8 +14,9 @@
 struct hm_tree;
 struct hm_store_thread;
 struct hm_pending;
+struct hm_delivery;
 
-enum hm_peer_id { HM_PEER_GATEWAY, HM_PEER_SIGNER, HM_PEER_API, HM_PEER_COUNT };
+enum hm_peer_id { HM_PEER_GATEWAY, HM_PEER_SIGNER, HM_PEER_API, HM_PEER_CONTENT, HM_PEER_COUNT };
 
 struct hm_peer {
     struct hm_core *core;
@@ -51,6 +53,7 @@ struct hm_core {
     struct hm_exception_set *exceptions; /* NULL: could not be loaded */
     struct hm_store_thread *store;
     struct hm_pending *pending;       /* waits for the signer */
+    struct hm_delivery *delivery;
     uint8_t *ca, *root_key, *key_set; /* what ENROLLED carries */
     size_t ca_len, root_key_len, key_set_len;
 };
@@ -68,7 +71,7 @@ void hm_except_load(struct hm_core *k);
 int hm_except_judge(struct hm_core *k, const char *tenant, const struct hm_alert_new *a) HM_CHECK;
 
 /* ---- pending.c: one table of what waits for a signature ---- */
-enum hm_pending_kind { HM_PENDING_ENROLL, HM_PENDING_CONNECT, HM_PENDING_ORDER };
+enum hm_pending_kind { HM_PENDING_ENROLL, HM_PENDING_CONNECT, HM_PENDING_ORDER, HM_PENDING_CONTENT };
 struct hm_pending_item {
     enum hm_pending_kind kind;
     uint64_t id;         /* of the request to the signer */
@@ -106,6 +109,24 @@ void hm_respond_signed(struct hm_core *k, struct hm_pending_item *i,
                        const struct hm_msg_signer_done *m);
 void hm_respond_deliver(struct hm_core *k, const uint8_t *endpoint);
 void hm_respond_expire(struct hm_core *k);
+
+/* ---- delivery.c: detection content, from a job to the endpoints ---- */
+int hm_delivery_open(struct hm_core *k, const char *state, struct hm_error *err) HM_CHECK;
+void hm_delivery_close(struct hm_core *k);
+void hm_delivery_work(struct hm_core *k); /* begin the next job when none runs */
+void hm_delivery_tick(struct hm_core *k);
+int hm_delivery_done(struct hm_core *k, struct hm_slice payload, int fd) HM_CHECK; /* takes fd */
+void hm_delivery_signed(struct hm_core *k, struct hm_pending_item *i,
+                        const struct hm_msg_signer_done *m);
+void hm_delivery_peer(struct hm_core *k, enum hm_peer_id id); /* gateway or content is new */
+/* That endpoint has connected; takes: its agent knows content. */
+void hm_delivery_met(struct hm_core *k, const char *tenant, const uint8_t endpoint[HM_ID_BYTES],
+                     bool takes);
+void hm_delivery_offer(struct hm_core *k, const char *tenant, const uint8_t *endpoint);
+int hm_delivery_said(struct hm_core *k, const char *tenant, const uint8_t endpoint[HM_ID_BYTES],
+                     uint64_t at_ms, struct hm_slice json) HM_CHECK;
+void hm_link_send_fd(struct hm_core *k, enum hm_peer_id id, const struct hm_msg_desc *d,
+                     const void *msg, const int *fds, int fd_count);
 
 /* ---- consume.c: journal → soc ---- */
 int hm_consume_open(struct hm_core *k, const char *journal, struct hm_error *err) HM_CHECK;

@@ -32,6 +32,8 @@ static int on_signed(struct hm_core *k, struct hm_slice payload)
         hm_enroll_signed(k, i, &m);
     else if (i->kind == HM_PENDING_CONNECT)
         hm_admit_signed(k, i, &m);
+    else if (i->kind == HM_PENDING_CONTENT)
+        hm_delivery_signed(k, i, &m);
     else
         hm_respond_signed(k, i, &m);
     hm_pending_remove(k->pending, i);
@@ -50,6 +52,8 @@ static int on_poke(struct hm_core *k, struct hm_slice payload)
         hm_except_load(k);
     else if (hm_slice_eq(m.table, hm_slice_str("segments")))
         hm_store_thread_poke(k->store, k->durable, true);
+    else if (hm_slice_eq(m.table, hm_slice_str("content")))
+        hm_delivery_work(k);
     else
         hm_respond_work(k);
     return 0;
@@ -68,12 +72,14 @@ static const struct {
     {HM_PEER_SIGNER, HM_MSG_SIGNER_DONE, on_signed},
     {HM_PEER_API, HM_MSG_POKE, on_poke},
 };
-static const char *const names[HM_PEER_COUNT] = {"gateway", "signer", "api"};
+static const char *const names[HM_PEER_COUNT] = {"gateway", "signer", "api", "content"};
 
 static int dispatch(struct hm_peer *p, const struct hm_ipc_msg *m)
 {
+    if (p->id == HM_PEER_CONTENT && m->number == HM_MSG_CONTENT_DONE && m->fd_count <= 1)
+        return hm_delivery_done(p->core, m->payload, m->fd_count ? m->fds[0] : -1);
     for (int i = 0; i < m->fd_count; i++)
-        close(m->fds[i]); /* nobody has reason to send us one */
+        close(m->fds[i]); /* nobody else has reason to send us one */
     for (size_t i = 0; i < HM_ARRAY_LEN(requests); i++)
         if (requests[i].from == p->id && requests[i].number == m->number)
             return requests[i].handle(p->core, m->payload);
@@ -133,10 +139,16 @@ static void on_write(evutil_socket_t fd, short what, void *arg)
 void hm_link_send(struct hm_core *k, enum hm_peer_id id, const struct hm_msg_desc *d,
                   const void *msg)
 {
+    hm_link_send_fd(k, id, d, msg, NULL, 0);
+}
+
+void hm_link_send_fd(struct hm_core *k, enum hm_peer_id id, const struct hm_msg_desc *d,
+                     const void *msg, const int *fds, int fd_count)
+{
     struct hm_peer *p = &k->peers[id];
     if (p->fd < 0 || !p->out)
         return;
-    int r = hm_outbox_put(p->out, p->fd, d, msg, NULL, 0);
+    int r = hm_outbox_put(p->out, p->fd, d, msg, fds, fd_count);
     if (r == -ENOSPC) {
         if (++p->dropped == 1)
             hm_warn("%s is slow: messages to it are dropped", names[id]);
@@ -176,4 +188,5 @@ void hm_link_set(struct hm_core *k, enum hm_peer_id id, int fd)
         cut(p, "out of memory");
     if (id == HM_PEER_SIGNER)
         hm_respond_work(k);
+    hm_delivery_peer(k, id);
 }

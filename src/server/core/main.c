@@ -35,6 +35,8 @@ static void signer_failed(void *ctx, struct hm_pending_item *i)
         hm_enroll_signed(k, i, &nothing);
     else if (i->kind == HM_PENDING_CONNECT)
         hm_admit_signed(k, i, &nothing);
+    else if (i->kind == HM_PENDING_CONTENT)
+        hm_delivery_signed(k, i, &nothing);
     /* an order is still "requested" and is asked for again */
 }
 
@@ -50,6 +52,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
     hm_respond_work(k);
     hm_respond_expire(k);
     hm_respond_deliver(k, NULL);
+    hm_delivery_tick(k);
     if (++k->ticks % AGE_TICKS == 0)
         hm_tree_age(k->tree, now);
 }
@@ -57,7 +60,7 @@ static void on_tick(evutil_socket_t fd, short what, void *arg)
 /* ---- the supervisor ---- */
 static void pair(struct hm_core *k, const struct hm_ipc_msg *m)
 {
-    static const char *const names[HM_PEER_COUNT] = {"gateway", "signer", "api"};
+    static const char *const names[HM_PEER_COUNT] = {"gateway", "signer", "api", "content"};
     struct hm_msg_peer p;
     if (m->number == HM_MSG_PEER && m->fd_count == 1 &&
         hm_msg_decode(&hm_desc_peer, m->payload, &p) == 0)
@@ -167,6 +170,8 @@ static int recover(struct hm_core *k, const char *state, struct hm_error *err)
     if (!r)
         r = hm_endpoint_all_gone(k->c); /* the gateway announces who is there */
     if (!r)
+        r = hm_delivery_open(k, state, err);
+    if (!r)
         r = hm_tree_load(k->tree, k->c, hm_control_now_ms());
     if (r)
         return hm_fail(err, r, "recovery: %s", strerror(-r));
@@ -198,6 +203,7 @@ static void stop(struct hm_core *k)
             event_free(events[i]);
     hm_consume_close(k);
     hm_exception_set_free(k->exceptions);
+    hm_delivery_close(k);
     hm_control_close(k->c);
     hm_tree_free(k->tree);
     hm_pending_free(k->pending);

@@ -11,6 +11,8 @@ static const char *const steps[] = {
     ,
 #include "server/core/schema_0003.h"
     ,
+#include "server/core/schema_0004.h"
+    ,
 };
 #define VERSION ((int)HM_ARRAY_LEN(steps))
 

@@ -317,6 +317,12 @@ static int on_sensors(struct hm_soc_item *it, const struct hm_event *e)
     return r == -ENOENT ? 0 : r;
 }
 
+static int on_content(struct hm_soc_item *it, const struct hm_event *e)
+{
+    return hm_delivery_said(it->k, it->tenant, it->endpoint, it->received_ns / 1000000,
+                            hm_event_str(e, HM_F_AGENT_DETAIL));
+}
+
 static int on_loss(struct hm_soc_item *it, const struct hm_event *e)
 {
     uint64_t n = hm_event_u64(e, HM_F_LOSS_COUNT);
@@ -333,6 +339,7 @@ static const struct {
     {HM_ACTION_FINDING_ALERT, HM_CLASS_FINDING, on_alert},
     {HM_ACTION_AGENT_ORDER, HM_CLASS_AGENT, on_order},
     {HM_ACTION_AGENT_SENSORS, HM_CLASS_AGENT, on_sensors},
+    {HM_ACTION_AGENT_CONTENT, HM_CLASS_AGENT, on_content},
     {0, HM_CLASS_LOSS, on_loss},
 };
 
