@@ -65,6 +65,17 @@ static void time_cell(struct hm_table *t, const cJSON *o, const char *name)
 /* ---- endpoints
  * ----------------------------------------------------------------------------------*/
 
+/* Version and rules; what went wrong with the newest when something did. */
+static void content_cell(struct hm_cli *c, struct hm_table *t, const cJSON *o)
+{
+    const char *state = hm_js(o, "state");
+
+    if (strcmp(state, "active") == 0 || strcmp(state, "unknown") == 0)
+        hm_table_cellf(t, "%.0f (%.0f)", hm_jn(o, "version"), hm_jn(o, "rules"));
+    else
+        hm_table_cellf(t, "%.0f %s", hm_jn(o, "version"), hm_word(c, state));
+}
+
 static void endpoint_row(struct hm_cli *c, struct hm_table *t, const cJSON *e)
 {
     static const struct hm_text practice = {"practice", "練習用"};
@@ -77,15 +88,16 @@ static void endpoint_row(struct hm_cli *c, struct hm_table *t, const cJSON *e)
     hm_table_cell(t, hm_jb(e, "practice") ? hm_text(&practice, c->lang) : hm_js(e, "group"));
     time_cell(t, e, "last_seen");
     hm_table_cellf(t, "%.0f", hm_jn(hm_jo(e, "losses"), "count"));
+    content_cell(c, t, hm_jo(e, "content"));
     hm_table_cell(t, hm_js(e, "os"));
 }
 
 int hm_cmd_endpoints(struct hm_cli *c)
 {
-    static const struct hm_text headers[] = {{"ID", "ID"},          {"NAME", "名前"},
-                                             {"STATE", "状態"},     {"ISOLATION", "隔離"},
-                                             {"GROUP", "グループ"}, {"LAST SEEN", "最終受信"},
-                                             {"LOST", "欠落"},      {"SYSTEM", "システム"}};
+    static const struct hm_text headers[] = {
+        {"ID", "ID"},          {"NAME", "名前"},        {"STATE", "状態"},
+        {"ISOLATION", "隔離"}, {"GROUP", "グループ"},   {"LAST SEEN", "最終受信"},
+        {"LOST", "欠落"},      {"CONTENT", "検知内容"}, {"SYSTEM", "システム"}};
     static const struct listing l = {"/api/v1/endpoints", headers, HM_ARRAY_LEN(headers),
                                      endpoint_row};
     hm_auto(hm_buf_done) struct hm_buf path = HM_BUF(4096);

@@ -18,6 +18,7 @@ const struct hm_server_role_info hm_server_roles[HM_ROLE_COUNT] = {
                      absent,
                      true},
     [HM_ROLE_SIGNER] = {{"signer", "_hinomi-signer", 64324, 0, NULL}, hm_signer_main, true},
+    [HM_ROLE_CONTENT] = {{"content", "_hinomi-content", 64326, 0, NULL}, absent, true},
     [HM_ROLE_HUNT] = {{"hunt", "_hinomi-hunt", 64325, HM_SERVER_GROUP_FALLBACK, HM_SERVER_GROUP},
                       absent,
                       false},

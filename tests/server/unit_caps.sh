@@ -38,13 +38,13 @@ for pid in $(pgrep -P "$server"); do
     case $uid in 000) echo "process $pid is root"; exit 1 ;; esac
     uids="$uids$uid"$'\n'
 done
-[ "$(printf %s "$uids" | sort -u | wc -l)" = 4 ] || { echo "not four roles with a uid each: $uids"; exit 1; }
+[ "$(printf %s "$uids" | sort -u | wc -l)" = 5 ] || { echo "not five roles with a uid each: $uids"; exit 1; }
 
 # What a stranger on this machine may read: certificates and public keys. Nothing may be written.
 find "$state/s" -type f -perm /o+r ! -name '*.crt' ! -name trust.json >"$state/readable"
 find "$state/s" ! -type l -perm /o+w >>"$state/readable"
 [ ! -s "$state/readable" ] || { echo "open to everybody:"; xargs -d '\n' ls -ld <"$state/readable"; exit 1; }
-for key in signer/ca.key signer/root.key signer/order.key gateway/tls.key api/tls.key admin.token; do
+for key in signer/ca.key signer/root.key signer/order.key signer/content.key gateway/tls.key api/tls.key admin.token; do
     [ "$(stat -c %a "$state/s/$key")" = 600 ] || { echo "$key is $(stat -c %a "$state/s/$key")"; exit 1; }
 done
 # api shares core's folder for SQLite's sake: what core owns there it can neither remove nor replace.

@@ -104,6 +104,12 @@ static void write_endpoint(struct hm_jw *j, const struct hm_endpoint_row *r, uin
     hm_jw_u64(j, "count", r->losses);
     hm_jw_time_ms(j, "last", r->last_loss_ms);
     hm_jw_end_obj(j);
+    hm_jw_obj(j, "content");
+    hm_jw_u64(j, "version", r->content_version);
+    hm_jw_str(j, "state", *r->content_state ? r->content_state : "unknown");
+    hm_jw_u64(j, "rules", r->content_rules);
+    hm_jw_u64(j, "refused", r->content_refused);
+    hm_jw_end_obj(j);
     hm_jw_str(j, "owner", r->owner);
     hm_jw_str(j, "department", r->department);
     hm_jw_str(j, "asset_no", r->asset_no);

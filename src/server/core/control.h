@@ -59,6 +59,8 @@ struct hm_endpoint_row {
     const char *isolation_probes;                    /* JSON array or NULL */
     uint64_t losses, last_loss_ms, events;
     uint64_t epoch, boot;
+    const char *content_state; /* what it said of detection content last; "": nothing yet */
+    uint64_t content_version, content_rules, content_refused;
 };
 /* "healthy", "stale", "silent" or "revoked". */
 const char *hm_endpoint_state(const struct hm_endpoint_row *r, uint64_t now_ms);

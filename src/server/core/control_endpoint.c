@@ -53,6 +53,10 @@ static void read_row(sqlite3_stmt *st, struct hm_endpoint_row *r)
         .events = hm_sql_u64(st, 23),
         .epoch = hm_sql_u64(st, 24),
         .boot = hm_sql_u64(st, 25),
+        .content_version = hm_sql_u64(st, 26),
+        .content_state = hm_sql_text(st, 27),
+        .content_rules = hm_sql_u64(st, 28),
+        .content_refused = hm_sql_u64(st, 29),
     };
     hm_sql_blob(st, 1, r->id, sizeof r->id);
     hm_sql_blob(st, 8, r->key_sha256, sizeof r->key_sha256);

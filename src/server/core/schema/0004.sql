@@ -24,7 +24,7 @@ CREATE TABLE content_jobs ( -- a version on its way
     spec TEXT NOT NULL,          -- fetch: JSON of the source; rollback: the version to return to
     note TEXT NOT NULL,
     actor TEXT NOT NULL,
-    then TEXT NOT NULL,          -- what follows when it is signed: "", canary, all, stable
+    follow TEXT NOT NULL,         -- what follows when it is signed: "", canary, all, stable
     state TEXT NOT NULL,         -- uploading ready running signing done failed unchanged
     attempts INTEGER NOT NULL DEFAULT 0,
     size INTEGER NOT NULL DEFAULT 0,
