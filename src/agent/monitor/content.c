@@ -7,6 +7,7 @@
 #include "agent/monitor/content_files.h"
 #include "agent/monitor/content_verify.h"
 #include "agent/monitor/orders_impl.h"
+#include "agent/monitor/yara.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -274,6 +275,7 @@ static void activate(struct hm_monitor *m, const struct hm_msg_content_loaded *l
     c->now = next;
     close(m->rules_fd);
     m->rules_fd = hm_steal_fd(&c->folder_fd);
+    hm_mon_rules_reload(m);
     let_go(c);
     if (gone != next.version && gone != next.previous)
         hm_content_remove(c->dir_fd, gone);
@@ -324,6 +326,7 @@ static void revert(struct hm_monitor *m)
     }
     close(m->rules_fd);
     m->rules_fd = fd;
+    hm_mon_rules_reload(m);
     c->now = back;
     c->refused = bad;
     hm_content_remove(c->dir_fd, bad);

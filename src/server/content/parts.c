@@ -21,10 +21,27 @@ static bool room(struct hm_content_job *j)
     return true;
 }
 
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), m = strlen(end);
+    return n >= m && strcmp(s + n - m, end) == 0;
+}
+
+/* What an endpoint looks for in a folder of its own stands there, with the layer beneath it. */
+static const char *shelf_of(const char *path)
+{
+    return ends_with(path, ".yar") || ends_with(path, ".yara") ? HM_CONTENT_SHELF_YARA : NULL;
+}
+
 static char *joined(struct hm_content_job *j, const char *prefix, const char *path)
 {
     char text[HM_BUNDLE_PATH_MAX * 2];
-    int n = snprintf(text, sizeof text, "%s%s%s", prefix ? prefix : "", prefix ? "/" : "", path);
+    const char *shelf = prefix ? shelf_of(path) : NULL;
+    size_t skip = shelf ? strlen(shelf) : 0;
+    if (skip && strncmp(path, shelf, skip) == 0 && path[skip] == '/')
+        path += skip + 1; /* it said so itself */
+    int n = snprintf(text, sizeof text, "%s%s%s%s%s", shelf ? shelf : "", shelf ? "/" : "",
+                     prefix ? prefix : "", prefix ? "/" : "", path);
     return n > 0 && (size_t)n < sizeof text ? hm_arena_strndup(j->arena, text, (size_t)n) : NULL;
 }
 
@@ -72,7 +89,10 @@ static int body_read(void *ctx, void *p, size_t len)
 
 static bool beneath(const char *path, const char *folder)
 {
-    size_t n = strlen(folder);
+    size_t n = strlen(HM_CONTENT_SHELF_YARA);
+    if (strncmp(path, HM_CONTENT_SHELF_YARA, n) == 0 && path[n] == '/')
+        path += n + 1;
+    n = strlen(folder);
     return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == 0);
 }
 
