@@ -70,7 +70,9 @@ static void content_cell(struct hm_cli *c, struct hm_table *t, const cJSON *o)
 {
     const char *state = hm_js(o, "state");
 
-    if (strcmp(state, "active") == 0 || strcmp(state, "unknown") == 0)
+    if (strcmp(state, "unknown") == 0)
+        hm_table_cell(t, "-");
+    else if (strcmp(state, "active") == 0)
         hm_table_cellf(t, "%.0f (%.0f)", hm_jn(o, "version"), hm_jn(o, "rules"));
     else
         hm_table_cellf(t, "%.0f %s", hm_jn(o, "version"), hm_word(c, state));
