@@ -13,6 +13,7 @@ struct hm_rule { /* what a match tells; lives as long as the rule set */
     const char *path;                 /* file it came from */
     uint64_t version;                 /* hash of the source text */
     uint8_t severity;                 /* OCSF 1..5 from Sigma's level */
+    bool scan_memory; /* `hinomi: {scan: memory}`: a match has the process's memory scanned */
 };
 struct hm_ruleset;
 struct hm_rule_problem { /* one rule that was refused; the others load */

@@ -204,6 +204,8 @@ static void hit(void *ctx, const struct hm_rule *rule)
 {
     struct hm_core *c = ctx;
     hm_core_raise(c, rule, c->hit_event, c->hit_process);
+    if (rule->scan_memory)
+        hm_core_scan_memory(c, c->hit_process);
 }
 
 /* The event was journalled as it was; what rules may ask beyond it is added for them alone. */

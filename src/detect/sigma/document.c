@@ -80,6 +80,17 @@ static int words(struct hm_lang *l, const struct hm_yaml *doc, struct hm_rule *r
     return e ? e : copy(l, hm_yaml_str(own, "advice_ja", advice), &r->advice_ja);
 }
 
+/* What a match makes the agent do beyond the alert. */
+static int wishes(struct hm_lang *l, const struct hm_yaml *doc, struct hm_rule *r)
+{
+    const struct hm_yaml *own = hm_yaml_get(doc, "hinomi");
+    const char *scan = hm_yaml_str(own, "scan", "");
+    r->scan_memory = strcmp(scan, "memory") == 0;
+    return !*scan || r->scan_memory
+               ? 0
+               : fail(l, hm_yaml_get(own, "scan"), "scan \"%.40s\" is not \"memory\"", scan);
+}
+
 /* The id is optional in the specification, but hits, exceptions and references need one. */
 static int identify(struct hm_lang *l, const struct hm_yaml *doc, struct hm_document *d)
 {
@@ -225,6 +236,8 @@ int hm_document_read(struct hm_lang *l, const struct hm_yaml *y, const char *pat
         e = tags(l, y, &d.info);
     if (!e)
         e = words(l, y, &d.info);
+    if (!e)
+        e = wishes(l, y, &d.info);
     if (!e)
         e = read_kind(l, y, &d);
     if (!e)

@@ -72,6 +72,7 @@ static void words(struct hm_sigma *s, const struct hm_yaml *doc, struct hm_rule 
     r->reason_ja = keep(s, hm_yaml_str(own, "reason_ja", r->reason));
     r->advice = keep(s, hm_yaml_str(own, "advice", ""));
     r->advice_ja = keep(s, hm_yaml_str(own, "advice_ja", r->advice));
+    r->scan_memory = strcmp(hm_yaml_str(own, "scan", ""), "memory") == 0;
 }
 
 int hm_sigma_rule(struct hm_sigma *s, const struct hm_yaml *doc, const char *path, uint64_t version,

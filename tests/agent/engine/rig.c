@@ -98,6 +98,8 @@ struct rig *rig_new(const struct rig_options *o)
         .dirs_max = o->dirs_max,
         .ops = {.resolve_dir = resolve_dir,
                 .hash_image = hash_image,
+                .scan_file = o->scan,
+                .scan_memory = o->scan,
                 .stat_file = stat_file,
                 .ctx = r},
     };

@@ -44,7 +44,8 @@ struct rig_options {
     size_t live_max, exited_max, files_max, dirs_max;
     uint64_t quota;
     const struct hm_ledger *ledger;
-    const char *journal_dir; /* instead of one of its own */
+    const char *journal_dir;                              /* instead of one of its own */
+    bool (*scan)(void *ctx, const struct hm_scan_job *j); /* NULL: nobody scans */
 };
 struct rig *rig_new(const struct rig_options *o);
 void rig_free(struct rig *r);
