@@ -10,6 +10,7 @@ import { EventsPage } from './pages/events/events';
 import { OverviewPage } from './pages/overview/overview';
 import { StoriesPage } from './pages/stories/stories';
 import { StoryPage } from './pages/stories/story';
+import { ExceptionsPage } from './pages/settings/exceptions';
 import { AuditPage } from './pages/settings/audit';
 import { RulesPage } from './pages/settings/rules';
 import { Layout, PageHead } from './shell/layout';
@@ -42,6 +43,7 @@ export function App() {
           <Route path="endpoints/:id" element={<EndpointPage />} />
           <Route path="events" element={<EventsPage />} />
           <Route path="rules" element={<RulesPage />} />
+          <Route path="exceptions" element={<ExceptionsPage />} />
           <Route path="audit" element={<AuditPage />} />
           <Route path="*" element={<Missing />} />
         </Route>

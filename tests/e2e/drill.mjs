@@ -161,6 +161,29 @@ async function changeState(c) {
   must(true, 'the state is changed and its history kept');
 }
 
+/* From the alert to an exception: prefilled, previewed, made, listed and ended. */
+async function makeException(c, tag) {
+  await c.button('except.button').click();
+  const form = c.page.getByTestId('except');
+  await form.getByLabel(c.t('except.owner'), { exact: true }).fill('情報政策課');
+  await form.getByLabel(c.t('except.reason'), { exact: true }).fill('drill');
+  await c.button('except.preview', form).click();
+  const told = form.getByTestId('except-preview');
+  await told.waitFor();
+  must(/[1-9]/.test(await told.innerText()), `the preview counts the alert itself (${tag})`);
+  await shoot(c.page, `except-${tag}`, false);
+  await checkAccessible(c.page, `except ${tag}`, faults);
+  await c.button('except.make', form).click();
+  await form.waitFor({ state: 'detached' });
+  await c.open('/exceptions', 'except.list');
+  await shoot(c.page, `exceptions-made-${tag}`);
+  await c.button('except.end').first().click();
+  await c.button('except.end', c.page.locator('dialog')).click();
+  await c.page.locator('dialog').waitFor({ state: 'detached' });
+  await c.page.getByText(c.t('exceptState.ended'), { exact: true }).first().waitFor();
+  must(true, `an exception is made, listed and ended (${tag})`);
+}
+
 async function addEndpoint(c, tag) {
   await c.open('/endpoints/add', 'enroll.title');
   await c.button('enroll.make').click();
@@ -206,6 +229,7 @@ async function everyPage(c, tag) {
     ['endpoint', `/endpoints/${practice.id}`, null],
     ['history', '/events?mode=history', 'events.title'],
     ['rules', '/rules', 'rules.title'],
+    ['exceptions', '/exceptions', 'except.list'],
     ['audit', '/audit', 'audit.title'],
   ];
   for (const [name, path, key] of pages) {
@@ -239,6 +263,7 @@ async function run(browser) {
         await kill(c, tag);
         await isolateAndRelease(c, tag);
         await changeState(c);
+        await makeException(c, tag);
       }
       await addEndpoint(c, tag);
       await liveEvents(c, tag);

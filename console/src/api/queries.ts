@@ -2,7 +2,7 @@
  * message can name what is stale. */
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
 import { call, get, type Query } from './client';
-import type { Alert, AlertDetail, AuditEntry, Endpoint, EnrollmentToken, EnrollmentTokenCreated, Order, OrderRequest, Overview, Rule, StoryDetail, Timeline, Tree } from './types';
+import type { Alert, AlertDetail, AuditEntry, Endpoint, EnrollmentToken, Exception, ExceptionPreview, ExceptionRequest, EnrollmentTokenCreated, Order, OrderRequest, Overview, Rule, StoryDetail, Timeline, Tree } from './types';
 
 interface Items<T> {
   items: T[];
@@ -55,6 +55,8 @@ export const useAudit = () =>
   });
 export const useTokens = () => useQuery({ queryKey: ['tokens'], queryFn: () => get<Items<EnrollmentToken>>('/enrollment-tokens'), select: (d) => d.items });
 
+export const useExceptions = () => useQuery({ queryKey: ['exceptions'], queryFn: () => get<Items<Exception>>('/exceptions'), select: (d) => d.items });
+
 function useAct<In, Out>(run: (input: In) => Promise<Out>, stale: string[][]) {
   const client = useQueryClient();
   return useMutation({
@@ -70,6 +72,9 @@ export const useChangeAlert = (id: string) =>
 export const useEditEndpoint = (id: string) =>
   useAct((body: Partial<Pick<Endpoint, 'owner' | 'department' | 'asset_no' | 'group'>>) => call<Endpoint>('PATCH', `/endpoints/${id}`, { body }), [['endpoints']]);
 export const useRevokeEndpoint = (id: string) => useAct((reason: string) => call<Endpoint>('POST', `/endpoints/${id}/revoke`, { body: { reason } }), [['endpoints']]);
+export const useMakeException = () => useAct((body: ExceptionRequest) => call<{ id: string }>('POST', '/exceptions', { body }), [['exceptions']]);
+export const usePreviewException = () => useAct((body: ExceptionRequest) => call<ExceptionPreview>('POST', '/exceptions/preview', { body }), []);
+export const useEndException = () => useAct((id: string) => call<unknown>('DELETE', `/exceptions/${id}`), [['exceptions']]);
 export const useMakeToken = () =>
   useAct((body: { group: string; uses: number; expires_s: number }) => call<EnrollmentTokenCreated>('POST', '/enrollment-tokens', { body }), [['tokens']]);
 export const useDropToken = () => useAct((id: string) => call<unknown>('DELETE', `/enrollment-tokens/${id}`), [['tokens']]);

@@ -10,6 +10,7 @@ import { Card, Field } from '../../ui/parts';
 import { Safe } from '../../ui/safe';
 import { FormError } from '../../ui/states';
 import { Moment } from '../../ui/time';
+import { ExceptButton } from './except';
 
 const dismissals = new Set<string>(['FALSE_POSITIVE', 'BENIGN', 'DUPLICATE']);
 const closed = new Set<string>(['FALSE_POSITIVE', 'BENIGN', 'DUPLICATE', 'CLOSED']);
@@ -102,6 +103,9 @@ export function StateCard({ alert }: { alert: AlertDetail }) {
               </div>
             </form>
           ))}
+        <div>
+          <ExceptButton alert={alert} />
+        </div>
         <div className="stack-tight">
           <h3>{t('alert.history')}</h3>
           <History items={alert.history} />
