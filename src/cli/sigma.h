@@ -2,6 +2,7 @@
 #pragma once
 #include "cli/cli.h"
 #include "detect/correlate/correlate.h"
+#include "detect/logsource.h"
 #include "detect/match/match.h"
 #include "detect/record/record.h"
 #include "detect/sigma/collection.h"
@@ -24,7 +25,10 @@ struct hm_sigma_args {
 struct hm_sigma_set {
     struct hm_names *names;
     struct hm_placeholders *placeholders;
-    struct hm_pipeline **pipelines; /* NULL-terminated */
+    struct hm_pipeline *pipelines[HM_SIGMA_PATHS_MAX + 1]; /* NULL-terminated */
+    struct hm_pipeline *shipped; /* when no pipeline says which record belongs to which source */
+    struct hm_source_table tables[HM_SIGMA_PATHS_MAX + 1];
+    size_t pipeline_count, table_count;
     struct hm_sigma_collection *collection;
     size_t files;
 };
@@ -42,6 +46,7 @@ void hm_sigma_path(const char *prefix, const char *path, char *ret, size_t len);
 /* A whole text file, or standard input for "-". Returns an exit code. */
 int hm_sigma_read_text(const struct hm_sigma_args *a, const char *path, size_t max,
                        struct hm_buf *ret_text) HM_CHECK;
+extern const char hm_sigma_windows[]; /* rules/pipelines/windows.yml, built in */
 void hm_sigma_set_done(struct hm_sigma_set *s);
 /* "path:line:column: reason", made harmless for a terminal, to the stream. */
 void hm_sigma_print_problem(const struct hm_rule_problem *p, FILE *to);

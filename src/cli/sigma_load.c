@@ -3,6 +3,7 @@
 #include "cli/sigma.h"
 #include "detect/folder.h"
 #include "detect/limits.h"
+#include "detect/sigma/pipeline.h"
 #include "detect/sigma/placeholder.h"
 #include <fcntl.h>
 #include <sys/stat.h>
@@ -112,6 +113,60 @@ static int add_placeholders(const struct hm_sigma_args *a, struct hm_sigma_set *
     return s->placeholders ? HM_EXIT_OK : HM_EXIT_FAILED;
 }
 
+static int add_pipeline(const struct hm_sigma_args *a, const char *path, struct hm_sigma_set *s)
+{
+    struct hm_buf text hm_auto(hm_buf_done) = {0};
+    struct hm_error err = {0};
+    int r = read_file(path, HM_RULE_FILE_MAX_BYTES, &text);
+    if (r < 0)
+        return no_file(a->cli, path, r);
+    r = hm_pipeline_parse(hm_buf_slice(&text), &s->pipelines[s->pipeline_count], &err);
+    if (r < 0)
+        return bad_file(a->cli, path, &err);
+    s->pipeline_count++;
+    return HM_EXIT_OK;
+}
+
+/* Lower priorities first; of equal ones, the order of the command line. */
+static void order_pipelines(struct hm_sigma_set *s)
+{
+    for (size_t i = 1; i < s->pipeline_count; i++)
+        for (size_t k = i; k > 0 && hm_pipeline_priority(s->pipelines[k]) <
+                                        hm_pipeline_priority(s->pipelines[k - 1]);
+             k--) {
+            struct hm_pipeline *p = s->pipelines[k];
+            s->pipelines[k] = s->pipelines[k - 1];
+            s->pipelines[k - 1] = p;
+        }
+}
+
+/* Which records belong to which log source: the pipelines say it; when none does, the one that
+ * ships with us. */
+static int add_sources(const struct hm_sigma_args *a, struct hm_sigma_set *s)
+{
+    struct hm_error err = {0};
+    for (size_t i = 0; i < s->pipeline_count; i++) {
+        struct hm_source_table t = hm_pipeline_sources(s->pipelines[i]);
+        if (t.count)
+            s->tables[s->table_count++] = t;
+    }
+    if (s->table_count)
+        return HM_EXIT_OK;
+    if (hm_pipeline_parse(hm_slice_str(hm_sigma_windows), &s->shipped, &err) < 0)
+        return bad_file(a->cli, "windows.yml", &err);
+    s->tables[s->table_count++] = hm_pipeline_sources(s->shipped);
+    return HM_EXIT_OK;
+}
+
+static int add_pipelines(const struct hm_sigma_args *a, struct hm_sigma_set *s)
+{
+    int code = HM_EXIT_OK;
+    for (size_t i = 0; code == HM_EXIT_OK && i < a->pipelines.count; i++)
+        code = add_pipeline(a, a->pipelines.at[i], s);
+    order_pipelines(s);
+    return code == HM_EXIT_OK ? add_sources(a, s) : code;
+}
+
 static int out_of_memory(const struct hm_cli *c, int r)
 {
     static const struct hm_text failed = {"the rules could not be read: %s",
@@ -121,7 +176,11 @@ static int out_of_memory(const struct hm_cli *c, int r)
 
 static int collect(const struct hm_sigma_args *a, const struct hm_paths *paths, struct load *l)
 {
-    struct hm_sigma_options o = {.names = l->set->names, .placeholders = l->set->placeholders};
+    struct hm_sigma_options o = {
+        .names = l->set->names,
+        .pipelines = (const struct hm_pipeline *const *)l->set->pipelines,
+        .placeholders = l->set->placeholders,
+    };
     int r = hm_sigma_collection_new(&o, &l->set->collection);
     for (size_t i = 0; r == 0 && i < paths->count; i++) {
         l->prefix = paths->at[i];
@@ -142,12 +201,17 @@ int hm_sigma_load(const struct hm_sigma_args *a, const struct hm_paths *paths,
     if (!ret_set->names)
         return out_of_memory(a->cli, -ENOMEM);
     int code = add_placeholders(a, ret_set);
+    if (code == HM_EXIT_OK)
+        code = add_pipelines(a, ret_set);
     return code ? code : collect(a, paths, &l);
 }
 
 void hm_sigma_set_done(struct hm_sigma_set *s)
 {
     hm_sigma_collection_free(s->collection);
+    for (size_t i = 0; i < s->pipeline_count; i++)
+        hm_pipeline_free(s->pipelines[i]);
+    hm_pipeline_free(s->shipped);
     hm_placeholders_free(s->placeholders);
     hm_names_free(s->names);
     *s = (struct hm_sigma_set){0};
