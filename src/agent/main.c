@@ -6,6 +6,7 @@
 #include "agent/roles.h"
 #include "agent/sensor/sensor.h"
 #include "agent/uplink/enroll.h"
+#include "base/buf.h"
 #include "base/log.h"
 #include "base/text.h"
 #include <errno.h>
@@ -15,14 +16,11 @@
 
 static int run_command(int argc, char **argv)
 {
-    static const struct option options[] = {{"state", 1, 0, 's'},
-                                            {"rules", 1, 0, 'r'},
-                                            {"scope", 1, 0, 'c'},
-                                            {"probes", 1, 0, 'p'},
-                                            {"leave", 1, 0, 'l'},
-                                            {"offline", 0, 0, 'o'},
-                                            {0}};
+    static const struct option options[] = {
+        {"state", 1, 0, 's'}, {"rules", 1, 0, 'r'}, {"scope", 1, 0, 'c'},   {"probes", 1, 0, 'p'},
+        {"leave", 1, 0, 'l'}, {"log", 1, 0, 'f'},   {"offline", 0, 0, 'o'}, {0}};
     struct hm_monitor_options o = {.state = HM_STATE_DEFAULT};
+    struct hm_buf logs hm_auto(hm_buf_done) = HM_BUF(64 * 1024);
     struct hm_error err = {0};
     int c;
     while ((c = getopt_long(argc, argv, "", options, NULL)) != -1) {
@@ -36,6 +34,8 @@ static int run_command(int argc, char **argv)
             o.leave = optarg + 7;
         else if (c == 'p')
             o.probes = optarg;
+        else if (c == 'f')
+            hm_buf_printf(&logs, "%s%s", logs.len ? "\n" : "", optarg);
         else if (c == 'o')
             o.offline = true;
         else
@@ -43,6 +43,8 @@ static int run_command(int argc, char **argv)
     }
     if (optind < argc)
         return hm_agent_usage();
+    hm_buf_put_u8(&logs, 0);
+    o.logs = logs.error ? NULL : (const char *)logs.data;
     int r = hm_monitor_run(&o, &err);
     if (r < 0)
         hm_err("%s", err.text[0] ? err.text : strerror(-r));
@@ -65,11 +67,12 @@ static const struct command {
 } commands[] = {
     {"run",
      run_command,
-     "[--state DIR] [--rules DIR] [--scope cgroup=PATH] [--leave cgroup=PREFIX] [--offline]",
+     "[--state DIR] [--rules DIR] [--scope cgroup=PATH] [--leave cgroup=PREFIX] [--log FILE]… "
+     "[--offline]",
      {"watch this machine, or one cgroup of it; --leave: another agent raises the alerts of "
-      "cgroups whose name begins so, this one records them",
+      "cgroups whose name begins so, this one records them; --log: one more log file to follow",
       "この端末（または cgroup の範囲）を見守る。--leave で始まる名前の cgroup は記録だけを行い、"
-      "警告は別のエージェントに任せる"}},
+      "警告は別のエージェントに任せる。--log は追加で読むログファイル"}},
     {"enroll",
      hm_enroll_command,
      "--server HOST:PORT --token T --ca-sha256 HEX [--state DIR] [--practice]",

@@ -120,12 +120,13 @@ static bool make_parts(struct hm_core *c, const struct hm_core_options *o)
     c->hashes = hm_hashes_new(HM_HASHES_MAX, HM_HASHES_ASKED_MAX);
     c->stats = hm_stats_new(HM_STATS_MAX);
     c->alerts = hm_alerts_new();
+    c->logs = hm_logs_new(hm_decode_log, c);
     c->context = hm_context_new();
     c->scans = hm_scans_new(&(struct hm_scan_ops){
         .file = c->ops.scan_file, .memory = c->ops.scan_memory, .ctx = c->ops.ctx});
     c->sink = hm_sink_new(o->journal, &c->ledger);
     c->scratch = c->rules ? hm_match_scratch_new(c->rules) : NULL;
-    return c->table && c->dirs && c->files && c->hashes && c->stats && c->alerts && c->context &&
+    return c->table && c->dirs && c->files && c->hashes && c->stats && c->logs && c->alerts && c->context &&
            c->scans && c->sink && (!c->rules || c->scratch);
 }
 
@@ -171,6 +172,7 @@ void hm_core_free(struct hm_core *c)
     hm_scans_free(c->scans);
     hm_hashes_free(c->hashes);
     hm_stats_free(c->stats);
+    hm_logs_free(c->logs);
     hm_files_free(c->files);
     hm_dirs_free(c->dirs);
     hm_policy_free(c->policy);
@@ -315,6 +317,12 @@ void hm_core_fanotify(struct hm_core *c, struct hm_slice events)
     c->malformed += r < 0;
 }
 
+int hm_core_log(struct hm_core *c, enum hm_log_kind kind, int fd, struct hm_slice path,
+                bool from_start)
+{
+    return hm_logs_add(c->logs, kind, fd, path, from_start);
+}
+
 void hm_core_dir_path(struct hm_core *c, uint64_t id, struct hm_slice path)
 {
     hm_files_answer(c->files, id, path);
@@ -401,6 +409,8 @@ int hm_core_tick(struct hm_core *c, const volatile struct hm_sensor_counter *cou
                               .processes = hm_table_counts(c->table).evicted_live,
                               .malformed = c->malformed,
                               .scans = hm_scans_counts(c->scans)->dropped};
+    hm_logs_read(c->logs);
+    own.logs = hm_logs_counts(c->logs).lost;
     hm_files_tick(c->files, now);
     tell_stale(c, now);
     hm_scans_tick(c->scans, now);

@@ -6,6 +6,7 @@
 #include "agent/engine/files.h"
 #include "agent/engine/hashes.h"
 #include "agent/engine/ledger.h"
+#include "agent/engine/logs.h"
 #include "agent/engine/scans.h"
 #include "agent/engine/stats.h"
 
@@ -60,6 +61,9 @@ void hm_core_free(struct hm_core *c);
 int hm_core_record(struct hm_core *c, struct hm_slice record);
 /* One read() of the fanotify descriptor. Descriptors inside are closed. */
 void hm_core_fanotify(struct hm_core *c, struct hm_slice events);
+/* A log to follow from now on; takes fd. Errors: as hm_logs_add. */
+int hm_core_log(struct hm_core *c, enum hm_log_kind kind, int fd, struct hm_slice path,
+                bool from_start) HM_CHECK;
 void hm_core_dir_path(struct hm_core *c, uint64_t id, struct hm_slice path);
 void hm_core_image_hash(struct hm_core *c, uint64_t id, struct hm_slice sha256);
 /* Names from now on; borrowed. */

@@ -34,6 +34,18 @@
 #define HM_HASH_RETRY_NS    (1ull * 1000 * 1000 * 1000)
 #define HM_HASH_WAIT_NS     (30ull * 1000 * 1000 * 1000)
 
+/* Logs of other programs that are read, and how much of them: a line is told up to 8 KiB (rsyslog's
+ * default), a source up to 2,000 lines a second; what is over is counted. 16 MiB a round are read
+ * so that the count is right even in a flood. */
+#define HM_LOG_SOURCES_MAX 24
+#define HM_LOG_LINE_BYTES  8192
+#define HM_LOG_PATH_BYTES  256
+#define HM_LOG_LINES_ROUND 1000
+#define HM_LOG_ROUND_BYTES (16u << 20)
+#define HM_LOG_PIECE_BYTES (64u << 10)
+/* A field of a journal entry that is held until it is whole. */
+#define HM_LOG_FRAME_BYTES (64u << 10)
+
 /* Files written lately, by path: for "written and then run". 8,192 slots of 32 bytes. */
 #define HM_CONTEXT_WRITES   8192
 #define HM_CONTEXT_WRITE_NS (3600ull * 1000 * 1000 * 1000)

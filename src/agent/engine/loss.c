@@ -78,6 +78,7 @@ void hm_loss_report(struct hm_loss *l, struct hm_sink *sink,
                       HM_CLASS_PROCESS, now_ns);
     all &=
         report_own(l, sink, &l->scans, own->scans, HM_ACTION_LOSS_QUEUE, HM_CLASS_FINDING, now_ns);
+    all &= report_own(l, sink, &l->logs, own->logs, HM_ACTION_LOSS_QUEUE, HM_CLASS_FOREIGN, now_ns);
     all &= report_own(l, sink, &l->malformed, own->malformed, HM_ACTION_LOSS_QUEUE, 0, now_ns);
     if (all)
         l->checked_ns = now_ns;

@@ -8,12 +8,13 @@ struct hm_loss {
     struct hm_ledger *ledger;
     uint64_t checked_ns; /* everything up to here is in a report */
     uint64_t overflows, files, processes, malformed,
-        scans; /* totals of our own that were reported */
+        scans, logs; /* totals of our own that were reported */
 };
 struct hm_loss_own {    /* our own running totals since the start */
     uint64_t overflows; /* fanotify queue overran: at least one event each */
     uint64_t files;     /* file events without room or without a path */
     uint64_t processes; /* living processes evicted from the table */
+    uint64_t logs;      /* lines of other programs' logs over the rate */
     uint64_t malformed; /* records and events that could not be read */
     uint64_t scans;     /* files and processes that were not scanned for want of room */
 };

@@ -3,6 +3,7 @@
 #include "agent/engine/context.h"
 #include "agent/engine/core.h"
 #include "agent/engine/limits.h"
+#include "agent/engine/logs.h"
 #include "agent/engine/loss.h"
 #include "agent/sensor/limits.h"
 #include "agent/sensor/record.h"
@@ -23,6 +24,7 @@ struct hm_core {
     struct hm_files *files;
     struct hm_hashes *hashes;
     struct hm_stats *stats;
+    struct hm_logs *logs;
     struct hm_alerts *alerts;
     struct hm_context *context;
     struct hm_scans *scans;
@@ -56,6 +58,8 @@ void hm_decode_fork(struct hm_core *c, const struct hm_rec_fork *r);
 void hm_decode_exit(struct hm_core *c, const struct hm_rec_exit *r);
 /* Tell all who waited for the hash of their executable. */
 void hm_decode_hashed(struct hm_core *c, const struct hm_hash_answer *a);
+/* decode_log.c: a hm_logs_new() callback, ctx is the core */
+void hm_decode_log(void *ctx, const struct hm_log_line *l);
 /* decode_call.c */
 void hm_decode_call(struct hm_core *c, const struct hm_rec_call *r);
 /* decode_net.c */

@@ -240,6 +240,19 @@ static int on_content(struct hm_engine *g, struct hm_ipc_msg *m)
     return hm_engine_reload(g, q.version, m->fds[0]);
 }
 
+static int on_log_source(struct hm_engine *g, struct hm_ipc_msg *m)
+{
+    struct hm_msg_log_source s;
+    if (m->fd_count != 1 || hm_msg_decode(&hm_desc_log_source, m->payload, &s) < 0)
+        return -EBADMSG;
+    m->fd_count = 0;
+    int r = hm_core_log(g->core, (enum hm_log_kind)s.kind, m->fds[0], s.path, s.from_start == 1);
+    if (r < 0)
+        hm_warn("log %.*s is not followed: %s", (int)s.path.len, (const char *)s.path.p,
+                strerror(-r));
+    return 0;
+}
+
 static int on_beat(struct hm_engine *g, struct hm_slice payload)
 {
     struct hm_msg_beat m;
@@ -262,6 +275,8 @@ static int on_monitor(struct hm_engine *g, struct hm_ipc_msg *m)
         return on_image_hash(g, m->payload);
     case HM_MSG_USERS:
         return on_users(g, m);
+    case HM_MSG_LOG_SOURCE:
+        return on_log_source(g, m);
     case HM_MSG_FILE_STAT:
         return on_file_stat(g, m->payload);
     case HM_MSG_SCAN_RULES:

@@ -79,3 +79,11 @@
 
 /* The journal's disk quota on the endpoint. */
 #define HM_MON_QUOTA_BYTES (512ull << 20)
+
+/* Log files followed: the table's, and those named on the command line. How often files that came
+ * anew or were rotated are looked for. */
+#define HM_MON_LOGS_MAX     24
+#define HM_MON_LOGS_OWN_MAX 8
+#define HM_MON_LOGS_NS      (2ull * 1000000000)
+/* Audit records that wait for the engine's next round. */
+#define HM_MON_AUDIT_BYTES (1 << 20)

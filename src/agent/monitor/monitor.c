@@ -60,6 +60,7 @@ static void on_tick(struct hm_monitor *m)
     hm_mon_scans_tick(m, now);
     hm_mon_rules_tick(m, now);
     hm_watch_tick(m->watch, now);
+    hm_mon_logs_tick(m, now);
     hm_mon_orders_tick(m, now);
     hm_mon_content_tick(m, now);
     if (now - m->last_status_ns >= 1000000000) {

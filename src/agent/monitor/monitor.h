@@ -12,6 +12,7 @@ struct hm_monitor_options {
                           agent raises their alerts; NULL: none */
     const char *probes; /* what isolation must cut off, besides what is found: "NAME ADDRESS PORT"
                            lines; may be NULL */
+    const char *logs;   /* further log files to follow, newline between; NULL: none */
     bool offline;       /* no uplink, no identity needed */
 };
 

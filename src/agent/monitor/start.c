@@ -91,6 +91,7 @@ static int greet_engine(struct hm_monitor *m, struct hm_error *err)
         return r;
     hm_mon_journal_again(m);
     hm_mon_rules_tell_engine(m);
+    hm_mon_logs_greet(m);
     return 0;
 }
 

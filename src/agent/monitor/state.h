@@ -31,6 +31,12 @@ struct hm_hashing { /* one HASH_IMAGE under way */
     uint64_t engine_id, asked_ns;
 };
 
+/* Numbers of enum hm_log_kind, engine/logs.h */
+enum { HM_LOG_SOURCE_FILE, HM_LOG_SOURCE_AUDIT, HM_LOG_SOURCE_JOURNAL };
+struct hm_log_file { /* which file is read by a path; 0: none */
+    uint64_t dev, inode;
+};
+
 struct hm_kept_event {
     uint64_t mono_ns, lane;
     uint8_t *bytes;
@@ -68,6 +74,9 @@ struct hm_monitor {
     struct hm_mon_rules *rules; /* yara_rules.c */
     struct hm_scans *scans;     /* scans.c */
     struct hm_content *content;
+    struct hm_log_file logs[HM_MON_LOGS_MAX];
+    uint64_t logs_looked_ns;
+    bool logs_looked, audit;
 };
 
 /* setup.c */
@@ -89,6 +98,11 @@ void hm_mon_send(struct hm_monitor *m, enum hm_agent_role role, const struct hm_
 void hm_mon_flush(struct hm_monitor *m, enum hm_agent_role role); /* its socket is writable */
 int hm_mon_spawn_probe(struct hm_monitor *m, struct hm_error *err) HM_CHECK;
 bool hm_mon_is_own(const struct hm_monitor *m, pid_t pid);
+
+/* logs.c */
+void hm_mon_logs_tick(struct hm_monitor *m, uint64_t now_ns);
+void hm_mon_logs_greet(struct hm_monitor *m); /* after the engine's start message */
+size_t hm_mon_logs_count(const struct hm_monitor *m);
 
 /* users.c */
 void hm_mon_users_tick(struct hm_monitor *m);
