@@ -126,8 +126,8 @@ static bool make_parts(struct hm_core *c, const struct hm_core_options *o)
         .file = c->ops.scan_file, .memory = c->ops.scan_memory, .ctx = c->ops.ctx});
     c->sink = hm_sink_new(o->journal, &c->ledger);
     c->scratch = c->rules ? hm_match_scratch_new(c->rules) : NULL;
-    return c->table && c->dirs && c->files && c->hashes && c->stats && c->logs && c->alerts && c->context &&
-           c->scans && c->sink && (!c->rules || c->scratch);
+    return c->table && c->dirs && c->files && c->hashes && c->stats && c->logs && c->alerts &&
+           c->context && c->scans && c->sink && (!c->rules || c->scratch);
 }
 
 int hm_core_new(const struct hm_core_options *o, struct hm_core **ret_core, struct hm_error *err)
