@@ -26,7 +26,8 @@ static int fail(struct hm_lang *l, const struct hm_yaml *y, const char *what, co
     return hm_fail_at(l->err, -EINVAL, y->line, y->column, what, name);
 }
 
-/* attack.t1059.004 → "T1059.004" among techniques; attack.execution → among tactics. */
+/* attack.t1059.004 → "T1059.004" among techniques; attack.defense_evasion → "defense-evasion" among
+ * tactics: both spellings are in use, one name is kept. */
 static int tags(struct hm_lang *l, const struct hm_yaml *doc, struct hm_rule *r)
 {
     const struct hm_yaml *list = hm_yaml_get(doc, "tags");
@@ -41,7 +42,8 @@ static int tags(struct hm_lang *l, const struct hm_yaml *doc, struct hm_rule *r)
         if (b->len)
             hm_buf_put_u8(b, ',');
         hm_buf_put_u8(b, technique ? 'T' : (uint8_t)t[0]);
-        hm_buf_puts(b, *t ? t + 1 : "");
+        for (const char *p = *t ? t + 1 : ""; *p; p++)
+            hm_buf_put_u8(b, *p == '_' ? '-' : (uint8_t)*p);
     }
     r->techniques = hm_arena_strndup(l->arena, techniques.data, techniques.len);
     r->tactics = hm_arena_strndup(l->arena, tactics.data, tactics.len);
