@@ -41,7 +41,9 @@ int hm_build_field(struct hm_build *b, uint32_t name, uint32_t *ret_field)
         *at = (uint32_t)b->field_count++;
     }
     *ret_field = *at;
-    b->fields[*at].sources |= b->sources;
+    for (size_t i = 0; i < b->rule->source_count; i++)
+        b->source_fields[b->rule->sources[i] * b->field_words + *at / 64] |= UINT64_C(1)
+                                                                             << (*at % 64);
     return 0;
 }
 

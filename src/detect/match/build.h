@@ -23,7 +23,7 @@ struct hm_ids { /* a growing list */
 
 struct hm_build_entry {
     uint32_t field; /* index in build.fields */
-    enum hm_entry_kind kind;
+    enum hm_prog_entry_kind kind;
     bool cased, number_only;
     uint8_t prefix;
     struct hm_slice text; /* folded unless cased */
@@ -43,7 +43,6 @@ struct hm_build_test {
 };
 struct hm_build_field {
     uint32_t name;
-    uint64_t sources;
     uint32_t exists, not_null; /* tests, HM_NO_INDEX until asked for */
     struct hm_ids entries;
 };
@@ -54,7 +53,6 @@ struct hm_build_lazy {
 };
 struct hm_build_rule {
     struct hm_form *form;
-    uint64_t sources;
     struct hm_ids triggers; /* empty: tried on each event of its sources */
     bool never;             /* its condition is false whatever the event */
     struct hm_span code;
@@ -72,7 +70,9 @@ struct hm_build {
     struct hm_build_rule *rules;
     size_t field_count, field_cap, entry_count, entry_cap, test_count, test_cap, lazy_count,
         lazy_cap, rule_count;
-    uint64_t sources; /* of the rule at hand */
+    const struct hm_program_rule *rule; /* at hand */
+    size_t source_count, rule_words, field_words;
+    uint64_t *source_rules, *source_fields; /* bits, a row a source */
     struct hm_buf section[HM_SECTION_COUNT];
 };
 

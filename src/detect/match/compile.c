@@ -5,8 +5,13 @@
 #include "detect/match/build.h"
 #include <errno.h>
 
-static int build_init(struct hm_build *b, size_t rules)
+static int build_init(struct hm_build *b, size_t rules, size_t sources)
 {
+    b->source_count = sources;
+    b->rule_words = rules / 64 + 1;
+    b->field_words = (hm_names_count(b->names) + 1) / 64 + 1;
+    b->source_rules = calloc(sources * b->rule_words + 1, 8);
+    b->source_fields = calloc(sources * b->field_words + 1, 8);
     b->arena = hm_arena_new(HM_BUILD_MAX_BYTES);
     b->field_of = hm_map_new(sizeof(uint32_t), HM_NAMES_MAX + 1);
     b->entry_of = hm_map_new(sizeof(uint32_t), HM_ENTRIES_MAX + 1);
@@ -15,8 +20,10 @@ static int build_init(struct hm_build *b, size_t rules)
     b->rules = calloc(rules + 1, sizeof *b->rules);
     for (int i = 0; i < HM_SECTION_COUNT; i++)
         b->section[i] = HM_BUF(HM_PROGRAM_MAX_BYTES);
-    return b->arena && b->field_of && b->entry_of && b->test_of && b->lazy_of && b->rules ? 0
-                                                                                          : -ENOMEM;
+    return b->arena && b->field_of && b->entry_of && b->test_of && b->lazy_of && b->rules &&
+                   b->source_rules && b->source_fields
+               ? 0
+               : -ENOMEM;
 }
 
 static void build_done(struct hm_build *b)
@@ -38,6 +45,8 @@ static void build_done(struct hm_build *b)
     free(b->tests);
     free(b->lazy);
     free(b->rules);
+    free(b->source_rules);
+    free(b->source_fields);
     hm_map_free(b->field_of);
     hm_map_free(b->entry_of);
     hm_map_free(b->test_of);
@@ -45,12 +54,25 @@ static void build_done(struct hm_build *b)
     hm_arena_free(b->arena);
 }
 
+static int note_sources(struct hm_build *b, size_t rule)
+{
+    for (size_t i = 0; i < b->rule->source_count; i++) {
+        uint32_t s = b->rule->sources[i];
+        if (s >= b->source_count)
+            return hm_fail(b->err, -EINVAL, "a source that is not counted");
+        b->source_rules[s * b->rule_words + rule / 64] |= UINT64_C(1) << (rule % 64);
+    }
+    return 0;
+}
+
 static int lower_rules(struct hm_build *b, const struct hm_program_rule *rules, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         struct hm_build_rule *r = &b->rules[b->rule_count++];
-        r->sources = b->sources = rules[i].sources;
-        int e = hm_build_lower(b, rules[i].condition, &r->form);
+        b->rule = &rules[i];
+        int e = note_sources(b, i);
+        if (!e)
+            e = hm_build_lower(b, rules[i].condition, &r->form);
         if (e)
             return e;
     }
@@ -109,11 +131,12 @@ static int put_always(struct hm_build *b)
 {
     struct hm_ids list = {0};
     int r = 0;
-    for (unsigned s = 0; !r && s < HM_SOURCES; s++) {
+    for (size_t s = 0; !r && s < b->source_count; s++) {
         list.count = 0;
         for (uint32_t i = 0; !r && i < b->rule_count; i++) {
             const struct hm_build_rule *rule = &b->rules[i];
-            if (!rule->never && rule->triggers.count == 0 && rule->sources >> s & 1)
+            if (!rule->never && rule->triggers.count == 0 &&
+                b->source_rules[s * b->rule_words + i / 64] >> (i % 64) & 1)
                 r = hm_ids_add(&list, i);
         }
         struct hm_span span = put_ids(b, &list);
@@ -126,9 +149,19 @@ static int put_always(struct hm_build *b)
 static void put_rules(struct hm_build *b)
 {
     for (size_t i = 0; i < b->rule_count; i++) {
-        struct hm_prog_rule r = {.sources = b->rules[i].sources, .code = b->rules[i].code};
+        struct hm_prog_rule r = {.code = b->rules[i].code};
         hm_buf_put(&b->section[HM_SECTION_RULES], &r, sizeof r);
     }
+}
+
+static void put_sources(struct hm_build *b)
+{
+    size_t words = b->field_count / 64 + 1;
+    hm_buf_put(&b->section[HM_SECTION_SOURCE_RULES], b->source_rules,
+               b->source_count * b->rule_words * 8);
+    for (size_t s = 0; s < b->source_count; s++)
+        hm_buf_put(&b->section[HM_SECTION_SOURCE_FIELDS], b->source_fields + s * b->field_words,
+                   words * 8);
 }
 
 static int put_field_of(struct hm_build *b)
@@ -172,9 +205,9 @@ static int assemble(struct hm_build *b, struct hm_program **ret_p)
 }
 
 static int compile(struct hm_build *b, const struct hm_program_rule *rules, size_t count,
-                   struct hm_program **ret_p)
+                   size_t sources, struct hm_program **ret_p)
 {
-    int r = build_init(b, count);
+    int r = build_init(b, count, sources);
     if (!r)
         r = lower_rules(b, rules, count);
     if (!r)
@@ -185,6 +218,7 @@ static int compile(struct hm_build *b, const struct hm_program_rule *rules, size
         put_tests(b);
         put_lazy(b);
         put_rules(b);
+        put_sources(b);
         r = put_always(b);
     }
     if (!r)
@@ -192,14 +226,16 @@ static int compile(struct hm_build *b, const struct hm_program_rule *rules, size
     return r ? r : assemble(b, ret_p);
 }
 
-int hm_program_compile(const struct hm_program_rule *rules, size_t count,
+int hm_program_compile(const struct hm_program_rule *rules, size_t count, size_t source_count,
                        const struct hm_names *names, struct hm_program **ret_p,
                        struct hm_error *err)
 {
     if (count > HM_RULES_MAX)
         return hm_fail(err, -E2BIG, "more than %d rules", HM_RULES_MAX);
     struct hm_build b = {.names = names, .err = err};
-    int r = compile(&b, rules, count, ret_p);
+    if (source_count > HM_SOURCES_MAX)
+        return hm_fail(err, -E2BIG, "more than %d log sources", HM_SOURCES_MAX);
+    int r = compile(&b, rules, count, source_count, ret_p);
     build_done(&b);
     return r;
 }

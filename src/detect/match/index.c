@@ -167,7 +167,7 @@ static struct hm_span put_ids(struct hm_build *b, const struct hm_ids *l)
 static uint32_t put_entry(struct hm_build *b, const struct hm_build_entry *e)
 {
     struct hm_buf *text = &b->section[HM_SECTION_TEXT], *out = &b->section[HM_SECTION_ENTRIES];
-    struct hm_entry made = {
+    struct hm_prog_entry made = {
         .text = (uint32_t)text->len,
         .len = (uint32_t)e->text.len,
         .tests = put_ids(b, &e->tests),
@@ -276,8 +276,7 @@ static void put_field(struct hm_build *b, const struct hm_build_field *bf, const
             at[p + 1]++;
     }
     size_t slots = at[1], grams = at[2] - at[1], pairs = at[3] - at[2];
-    struct hm_prog_field f = {
-        .sources = bf->sources, .name = bf->name, .exists = bf->exists, .not_null = bf->not_null};
+    struct hm_prog_field f = {.name = bf->name, .exists = bf->exists, .not_null = bf->not_null};
     unsigned log2 = 9;
     while (log2 < 17 && ((size_t)1 << log2) < grams * 32)
         log2++;

@@ -2,6 +2,7 @@
 #pragma once
 #define HM_ENTRIES_MAX          2000000 /* distinct values; SigmaHQ has about 30,000 */
 #define HM_TESTS_MAX            1000000
+#define HM_SOURCES_MAX          4096 /* log sources that rules of one set tell apart */
 #define HM_GRAMS_MAX            8000000
 #define HM_TREE_MAX_DEPTH       256 /* a condition's 64, its searches and lists; bounds recursion */
 #define HM_REGEX_MAX_DEPTH      32  /* groups in groups that the literal reader follows */

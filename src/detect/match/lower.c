@@ -55,9 +55,9 @@ static struct hm_form *settle(struct hm_form *f)
     return f->count == 1 ? f->kids[0] : f;
 }
 
-static enum hm_entry_kind entry_kind(enum hm_pattern_kind k)
+static enum hm_prog_entry_kind entry_kind(enum hm_pattern_kind k)
 {
-    static const enum hm_entry_kind of[] = {
+    static const enum hm_prog_entry_kind of[] = {
         [HM_PATTERN_EXACT] = HM_ENTRY_EXACT,   [HM_PATTERN_PREFIX] = HM_ENTRY_PREFIX,
         [HM_PATTERN_SUFFIX] = HM_ENTRY_SUFFIX, [HM_PATTERN_CONTAINS] = HM_ENTRY_CONTAINS,
         [HM_PATTERN_GLOB] = HM_ENTRY_GLOB,     [HM_PATTERN_EMPTY] = HM_ENTRY_EMPTY,

@@ -9,13 +9,15 @@
 struct hm_program;
 struct hm_program_rule {
     const struct hm_ast *condition;
-    uint64_t sources; /* bits: tried on events of any of these sources */
+    size_t source_count; /* tried on events of any of these sources; 0: never */
+    const uint32_t *sources;
 };
 
-/* Compile rules; they are numbered in this order. Needs neither trees nor names afterwards.
+/* Compile rules; they are numbered in this order. A source is a number below source_count; what it
+ * means is the caller's. Needs neither trees nor names afterwards.
  * Owns:    *ret_p is the caller's; hm_program_free().
  * Errors:  -E2BIG a ceiling of limits.h (err says which rule); -ENOMEM. */
-int hm_program_compile(const struct hm_program_rule *rules, size_t count,
+int hm_program_compile(const struct hm_program_rule *rules, size_t count, size_t source_count,
                        const struct hm_names *names, struct hm_program **ret_p,
                        struct hm_error *err) HM_CHECK;
 /* Open what hm_program_bytes() gave, copied here; everything is checked, the giver is not trusted.
@@ -33,10 +35,11 @@ struct hm_scratch *hm_scratch_new(const struct hm_program *p, size_t cache_bytes
 void hm_scratch_free(struct hm_scratch *s);
 size_t hm_scratch_memory(const struct hm_scratch *s);
 
-/* The rules that match the event, ascending, each once; valid until the next call.
+/* The rules of these sources that match the event, ascending, each once; valid until the next call.
  * off: bits over the rules that are switched off, or NULL. Allocates nothing after warm-up. */
 size_t hm_program_match(const struct hm_program *p, struct hm_scratch *s, const struct hm_view *v,
-                        uint64_t sources, const uint64_t *off, const uint32_t **ret_rules);
+                        const uint32_t *sources, size_t source_count, const uint64_t *off,
+                        const uint32_t **ret_rules);
 
 struct hm_rule_cost {
     uint64_t evaluations, matches;

@@ -81,7 +81,7 @@ static bool field_good(const struct hm_program *p, const struct hm_prog_field *f
     return true;
 }
 
-static bool entry_good(const struct hm_program *p, const struct hm_entry *e)
+static bool entry_good(const struct hm_program *p, const struct hm_prog_entry *e)
 {
     if (!within((struct hm_span){e->text, e->len}, p->text_bytes) ||
         !ids_below(p, e->tests, p->test_count) || e->kind >= HM_ENTRY_KIND_COUNT || e->at > e->len)
@@ -123,6 +123,25 @@ static bool guards_good(const struct hm_program *p)
     return true;
 }
 
+static bool row_good(const uint64_t *row, uint32_t words, uint32_t count)
+{
+    for (uint32_t i = 0; i < words; i++)
+        if (row[i] && (i > count / 64 || (i == count / 64 && row[i] >> (count % 64))))
+            return false;
+    return true;
+}
+
+static bool sources_good(const struct hm_program *p)
+{
+    for (uint32_t i = 0; i < p->source_count; i++)
+        if (!ids_below(p, p->always[i], p->rule_count) ||
+            !row_good(p->source_rules + (size_t)i * p->rule_words, p->rule_words, p->rule_count) ||
+            !row_good(p->source_fields + (size_t)i * p->field_words, p->field_words,
+                      p->field_count))
+            return false;
+    return true;
+}
+
 static bool contents_good(struct hm_program *p)
 {
     p->keywords = HM_NO_INDEX;
@@ -148,10 +167,7 @@ static bool contents_good(struct hm_program *p)
     for (uint32_t i = 0; i < p->rule_count; i++)
         if (!rule_good(p, &p->rules[i]))
             return false;
-    for (uint32_t i = 0; i < HM_SOURCES; i++)
-        if (!ids_below(p, p->always[i], p->rule_count))
-            return false;
-    return guards_good(p);
+    return sources_good(p) && guards_good(p);
 }
 
 static const void *section(const struct hm_program *p, enum hm_section s, size_t size,
@@ -171,7 +187,7 @@ static const void *section(const struct hm_program *p, enum hm_section s, size_t
 static bool sections_good(struct hm_program *p)
 {
     bool good = true;
-    uint32_t sources = 0;
+    uint32_t rule_bits = 0, field_bits = 0;
 #define SECTION(member, name, count)                                                               \
     p->member = section(p, HM_SECTION_##name, sizeof *p->member, &(count), &good)
     SECTION(fields, FIELDS, p->field_count);
@@ -186,9 +202,14 @@ static bool sections_good(struct hm_program *p)
     SECTION(lazy, LAZY, p->lazy_count);
     SECTION(rules, RULES, p->rule_count);
     SECTION(code, CODE, p->code_count);
-    SECTION(always, ALWAYS, sources);
+    SECTION(always, ALWAYS, p->source_count);
+    SECTION(source_rules, SOURCE_RULES, rule_bits);
+    SECTION(source_fields, SOURCE_FIELDS, field_bits);
 #undef SECTION
-    return good && sources == HM_SOURCES;
+    p->rule_words = p->rule_count / 64 + 1;
+    p->field_words = p->field_count / 64 + 1;
+    return good && rule_bits == (uint64_t)p->rule_words * p->source_count &&
+           field_bits == (uint64_t)p->field_words * p->source_count;
 }
 
 static bool header_good(const struct hm_program *p)

@@ -26,7 +26,9 @@ enum hm_section {
     HM_SECTION_LAZY,
     HM_SECTION_RULES,
     HM_SECTION_CODE,
-    HM_SECTION_ALWAYS, /* struct hm_span a source bit: rules to try on each of its events */
+    HM_SECTION_ALWAYS,        /* struct hm_span a source: rules to try on each of its events */
+    HM_SECTION_SOURCE_RULES,  /* bits a source: its rules */
+    HM_SECTION_SOURCE_FIELDS, /* bits a source: what they read */
     HM_SECTION_COUNT
 };
 
@@ -36,7 +38,7 @@ struct hm_span { /* a run in another section */
 
 /* How an entry is found. SUFFIX, PREFIX and EXACT by their outer eight bytes in the slots; CONTAINS
  * and GLOB by four bytes of theirs in the grams; the rest is tried on every value of the field. */
-enum hm_entry_kind {
+enum hm_prog_entry_kind {
     HM_ENTRY_EXACT,
     HM_ENTRY_PREFIX,
     HM_ENTRY_SUFFIX,
@@ -46,7 +48,7 @@ enum hm_entry_kind {
     HM_ENTRY_CIDR,
     HM_ENTRY_KIND_COUNT
 };
-struct hm_entry {
+struct hm_prog_entry {
     uint32_t text, len;   /* in TEXT; CIDR: the 4 or 16 bytes */
     struct hm_span tests; /* in IDS */
     uint8_t kind, cased;
@@ -76,7 +78,6 @@ struct hm_gram {
 };
 
 struct hm_prog_field {
-    uint64_t sources;               /* bits of the sources whose rules read it */
     uint64_t cidr[4];               /* CIDR slot classes in use */
     uint32_t name;                  /* HM_NO_INDEX: keywords */
     uint32_t exists;                /* test: there, whatever the value; HM_NO_INDEX: nobody asks */
@@ -125,7 +126,6 @@ struct hm_branch {
     uint16_t yes, no; /* relative to the rule's first */
 };
 struct hm_prog_rule {
-    uint64_t sources;
     struct hm_span code; /* count 0: matches whenever it is tried */
 };
 
@@ -147,20 +147,20 @@ struct hm_program {
     const struct hm_slot *slots;
     const struct hm_gram *grams;
     const uint64_t *bits;
-    const struct hm_entry *entries;
+    const struct hm_prog_entry *entries;
     const uint8_t *text;
     const struct hm_prog_test *tests;
     const struct hm_lazy *lazy;
     const struct hm_prog_rule *rules;
     const struct hm_branch *code;
     const struct hm_span *always;
+    const uint64_t *source_rules, *source_fields;
     uint32_t field_count, name_count, entry_count, test_count, lazy_count, rule_count, slot_count,
-        gram_count, bit_words, text_bytes, id_count, code_count;
-    uint32_t keywords; /* field of the keywords, or HM_NO_INDEX */
-    void **regex;      /* pcre2_code a lazy test, NULL elsewhere */
+        gram_count, bit_words, text_bytes, id_count, code_count, source_count;
+    uint32_t rule_words, field_words; /* of one source */
+    uint32_t keywords;                /* field of the keywords, or HM_NO_INDEX */
+    void **regex;                     /* pcre2_code a lazy test, NULL elsewhere */
 };
-
-#define HM_SOURCES 64 /* bits of hm_prog_rule.sources */
 
 static inline uint8_t hm_fold(uint8_t c)
 {

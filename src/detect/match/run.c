@@ -34,6 +34,8 @@ struct hm_scratch *hm_scratch_new(const struct hm_program *p, size_t cache_bytes
     s->lazy_words = p->lazy_count / 64 + 1;
     s->tests = calloc(s->test_words, 8);
     s->rules = calloc(s->rule_words, 8);
+    s->allowed = calloc(s->rule_words, 8);
+    s->wanted = calloc(p->field_words, 8);
     s->known = calloc(s->lazy_words, 8);
     s->value = calloc(s->lazy_words, 8);
     s->entry_seen = calloc(p->entry_count + 1, 4);
@@ -42,9 +44,9 @@ struct hm_scratch *hm_scratch_new(const struct hm_program *p, size_t cache_bytes
     s->hits = calloc(p->rule_count + 1, 4);
     s->costs = calloc(p->rule_count + 1, sizeof *s->costs);
     s->regex = hm_regex_room_new();
-    if (!s->tests || !s->rules || !s->known || !s->value || !s->entry_seen || !s->test_seen ||
-        !s->found || !s->hits || !s->costs || !s->regex || !hm_scan_room(s, HM_VALUE_FIRST_BYTES) ||
-        hm_cache_init(&s->cache, cache_bytes)) {
+    if (!s->tests || !s->rules || !s->allowed || !s->wanted || !s->known || !s->value ||
+        !s->entry_seen || !s->test_seen || !s->found || !s->hits || !s->costs || !s->regex ||
+        !hm_scan_room(s, HM_VALUE_FIRST_BYTES) || hm_cache_init(&s->cache, cache_bytes)) {
         hm_scratch_free(s);
         return NULL;
     }
@@ -57,6 +59,8 @@ void hm_scratch_free(struct hm_scratch *s)
         return;
     free(s->tests);
     free(s->rules);
+    free(s->allowed);
+    free(s->wanted);
     free(s->known);
     free(s->value);
     free(s->entry_seen);
@@ -74,7 +78,8 @@ size_t hm_scratch_memory(const struct hm_scratch *s)
 {
     const struct hm_program *p = s->p;
     size_t cache = s->cache.ring ? s->cache.ring_bytes + (s->cache.slot_mask + 1) * 16 : 0;
-    return sizeof *s + (s->test_words + s->rule_words + 2 * s->lazy_words) * 8 +
+    return sizeof *s +
+           (s->test_words + 2 * s->rule_words + p->field_words + 2 * s->lazy_words) * 8 +
            (p->entry_count + 2 * (size_t)p->test_count + p->rule_count) * 4 +
            p->rule_count * sizeof *s->costs + s->folded_room + cache;
 }
@@ -173,30 +178,38 @@ static bool take_keyword(void *ctx, struct hm_slice text)
     return false;
 }
 
-static void take_keywords(struct hm_scratch *s, const struct hm_view *v, uint64_t sources)
+static bool has_bit(const uint64_t *bits, uint32_t i)
+{
+    return bits[i / 64] >> (i % 64) & 1;
+}
+
+static void take_keywords(struct hm_scratch *s, const struct hm_view *v, const uint64_t *wanted)
 {
     const struct hm_program *p = s->p;
-    if (p->keywords == HM_NO_INDEX || !(p->fields[p->keywords].sources & sources))
+    if (p->keywords == HM_NO_INDEX || !has_bit(wanted, p->keywords))
         return;
     if (p->fields[p->keywords].exists != HM_NO_INDEX)
         set_test(s, p->fields[p->keywords].exists);
     v->each_text(v, take_keyword, s);
 }
 
-static void take_fields(struct hm_scratch *s, const struct hm_view *v, uint64_t sources)
+static void take_fields(struct hm_scratch *s, const struct hm_view *v, const uint64_t *wanted)
 {
     const struct hm_program *p = s->p;
     if (!v->present) {
-        for (uint32_t i = 0; i < p->field_count; i++)
-            if ((p->fields[i].sources & sources) && p->fields[i].name != HM_NO_INDEX)
-                take_field(s, &p->fields[i], v);
+        for (uint32_t w = 0; w < p->field_words; w++)
+            for (uint64_t m = wanted[w]; m; m &= m - 1) {
+                uint32_t field = w * 64 + (uint32_t)__builtin_ctzll(m);
+                if (p->fields[field].name != HM_NO_INDEX)
+                    take_field(s, &p->fields[field], v);
+            }
         return;
     }
     for (uint32_t w = 0; w * 64 < p->name_count; w++) {
         for (uint64_t m = v->present[w]; m; m &= m - 1) {
             uint32_t name = w * 64 + (uint32_t)__builtin_ctzll(m);
             uint32_t field = name < p->name_count ? p->field_of[name] : HM_NO_INDEX;
-            if (field != HM_NO_INDEX && (p->fields[field].sources & sources))
+            if (field != HM_NO_INDEX && has_bit(wanted, field))
                 take_field(s, &p->fields[field], v);
         }
     }
@@ -231,39 +244,65 @@ static void try_rule(struct hm_scratch *s, uint32_t i)
     }
 }
 
-static void try_rules(struct hm_scratch *s, uint64_t sources, const uint64_t *off)
+static void try_rules(struct hm_scratch *s, const uint64_t *allowed, const uint64_t *off)
 {
     for (uint32_t w = 0; w < s->rule_words; w++) {
-        uint64_t m = s->rules[w];
+        uint64_t m = s->rules[w] & allowed[w];
         if (off && m)
             m &= ~off[w];
-        for (; m; m &= m - 1) {
-            uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(m);
-            if (s->p->rules[i].sources & sources)
-                try_rule(s, i);
-        }
+        for (; m; m &= m - 1)
+            try_rule(s, w * 64 + (uint32_t)__builtin_ctzll(m));
     }
 }
 
-size_t hm_program_match(const struct hm_program *p, struct hm_scratch *s, const struct hm_view *v,
-                        uint64_t sources, const uint64_t *off, const uint32_t **ret_rules)
+static void add_row(uint64_t *to, const uint64_t *row, size_t words)
 {
+    for (size_t i = 0; i < words; i++)
+        to[i] |= row[i];
+}
+
+/* Rules and fields of the event's sources; of one: where they are. */
+static void gather(struct hm_scratch *s, const uint32_t *sources, size_t count,
+                   const uint64_t **ret_allowed, const uint64_t **ret_wanted)
+{
+    const struct hm_program *p = s->p;
+    if (count == 1) {
+        *ret_allowed = p->source_rules + (size_t)sources[0] * p->rule_words;
+        *ret_wanted = p->source_fields + (size_t)sources[0] * p->field_words;
+        return;
+    }
+    memset(s->allowed, 0, p->rule_words * 8);
+    memset(s->wanted, 0, p->field_words * 8);
+    for (size_t i = 0; i < count; i++) {
+        add_row(s->allowed, p->source_rules + (size_t)sources[i] * p->rule_words, p->rule_words);
+        add_row(s->wanted, p->source_fields + (size_t)sources[i] * p->field_words, p->field_words);
+    }
+    *ret_allowed = s->allowed;
+    *ret_wanted = s->wanted;
+}
+
+size_t hm_program_match(const struct hm_program *p, struct hm_scratch *s, const struct hm_view *v,
+                        const uint32_t *sources, size_t source_count, const uint64_t *off,
+                        const uint32_t **ret_rules)
+{
+    const uint64_t *allowed, *wanted;
     memset(s->tests, 0, s->test_words * 8);
     memset(s->rules, 0, s->rule_words * 8);
     memset(s->known, 0, s->lazy_words * 8);
     s->view = v;
     s->hit_count = 0;
     s->stats.events++;
-    take_fields(s, v, sources);
-    take_keywords(s, v, sources);
-    for (uint64_t m = sources; m; m &= m - 1) {
-        struct hm_span run = p->always[__builtin_ctzll(m)];
-        for (uint32_t i = 0; i < run.count; i++) {
-            uint32_t rule = p->ids[run.first + i];
+    gather(s, sources, source_count, &allowed, &wanted);
+    take_fields(s, v, wanted);
+    take_keywords(s, v, wanted);
+    for (size_t i = 0; i < source_count; i++) {
+        struct hm_span run = p->always[sources[i]];
+        for (uint32_t k = 0; k < run.count; k++) {
+            uint32_t rule = p->ids[run.first + k];
             s->rules[rule / 64] |= UINT64_C(1) << (rule % 64);
         }
     }
-    try_rules(s, sources, off);
+    try_rules(s, allowed, off);
     *ret_rules = s->hits;
     return s->hit_count;
 }

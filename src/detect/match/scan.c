@@ -63,7 +63,7 @@ static void fold(uint8_t *to, const uint8_t *from, size_t n)
     memset(to + n, 0, 16);
 }
 
-static void take(struct hm_scratch *s, const struct hm_entry *e)
+static void take(struct hm_scratch *s, const struct hm_prog_entry *e)
 {
     const uint32_t *tests = s->p->ids + e->tests.first;
     for (uint32_t i = 0; i < e->tests.count; i++) {
@@ -74,7 +74,7 @@ static void take(struct hm_scratch *s, const struct hm_entry *e)
     }
 }
 
-static bool same_at(const struct look *l, const struct hm_entry *e, size_t at)
+static bool same_at(const struct look *l, const struct hm_prog_entry *e, size_t at)
 {
     const uint8_t *text = e->cased ? l->text : l->folded;
     return at <= l->len && e->len <= l->len - at &&
@@ -104,13 +104,13 @@ static bool glob(const uint8_t *pat, size_t pat_len, const uint8_t *t, size_t le
     return pi == pat_len;
 }
 
-static bool anywhere(const struct look *l, const struct hm_entry *e)
+static bool anywhere(const struct look *l, const struct hm_prog_entry *e)
 {
     const uint8_t *text = e->cased ? l->text : l->folded;
     return e->len == 0 || memmem(text, l->len, l->s->p->text + e->text, e->len);
 }
 
-static bool holds(const struct look *l, const struct hm_entry *e)
+static bool holds(const struct look *l, const struct hm_prog_entry *e)
 {
     switch (e->kind) {
     case HM_ENTRY_EXACT:
@@ -138,7 +138,7 @@ static void look_slot(const struct look *l, uint64_t key, uint32_t class)
     for (; slots[at].class != HM_SLOT_FREE; at = (at + 1) & mask) {
         if (slots[at].key != key || slots[at].class != class)
             continue;
-        const struct hm_entry *e = p->entries + slots[at].entries.first;
+        const struct hm_prog_entry *e = p->entries + slots[at].entries.first;
         for (uint32_t i = 0; i < slots[at].entries.count; i++)
             if (holds(l, &e[i]))
                 take(l->s, &e[i]);
@@ -177,7 +177,7 @@ static void look_run(const struct look *l, struct hm_span run, size_t at)
 {
     struct hm_scratch *s = l->s;
     for (uint32_t i = run.first; i < run.first + run.count; i++) {
-        const struct hm_entry *e = &s->p->entries[i];
+        const struct hm_prog_entry *e = &s->p->entries[i];
         if (s->entry_seen[i] == s->stamp)
             continue;
         bool whole = e->kind == HM_ENTRY_GLOB;
@@ -286,7 +286,7 @@ static void look_range(struct hm_scratch *s, const struct hm_prog_field *f, stru
     for (; slots[at].class != HM_SLOT_FREE; at = (at + 1) & mask) {
         if (slots[at].key != key || slots[at].class != class)
             continue;
-        const struct hm_entry *e = s->p->entries + slots[at].entries.first;
+        const struct hm_prog_entry *e = s->p->entries + slots[at].entries.first;
         for (uint32_t i = 0; i < slots[at].entries.count; i++)
             if (e[i].kind == HM_ENTRY_CIDR && e[i].len == ip.len && e[i].prefix == prefix &&
                 hm_cidr_same(s->p->text + e[i].text, ip.p, prefix))

@@ -20,6 +20,7 @@ struct hm_scratch {
     const struct hm_program *p;
     const struct hm_view *view; /* of the event at hand */
     uint64_t *tests, *rules;    /* bits */
+    uint64_t *allowed, *wanted; /* rules and fields of several sources together */
     uint64_t *known, *value;    /* bits of lazy tests worked out, and what they are */
     uint32_t *entry_seen, *test_seen, stamp;
     uint32_t *found; /* tests of the value at hand */
