@@ -1,5 +1,5 @@
 /* Owns the filling-in of a reason: "{process.image}" becomes the event's value, "{{" a brace. */
-#include "detect/node.h"
+#include "detect/values.h"
 #include "detect/ruleset.h"
 
 #define VALUE_MAX 400 /* a reason is a sentence, not a dump: longer values end with … */

@@ -1,7 +1,9 @@
-/* Rules, whatever their source, compile to one immutable rule set that matches events by field
- * offset. One rule set may be used by several threads at once, each with a scratch of its own. */
+/* Rules, whatever their source, compile to one immutable rule set that matches events: our own
+ * (struct hm_event, read by the views of view/reading.h) or JSON records. One rule set may be used
+ * by several threads at once, each with a scratch of its own. */
 #pragma once
 #include "base/arena.h"
+#include "base/buf.h"
 #include "base/error.h"
 #include "event/event.h"
 
@@ -16,25 +18,86 @@ struct hm_rule { /* what a match tells; lives as long as the rule set */
     bool scan_memory; /* `hinomi: {scan: memory}`: a match has the process's memory scanned */
 };
 struct hm_ruleset;
+struct hm_names;
+struct hm_record;
+struct hm_view;
+struct hm_sigma_collection;
+struct hm_source_table; /* logsource.h */
 struct hm_rule_problem { /* one rule that was refused; the others load */
     char path[256];
     struct hm_error error;
 };
-/* Load every *.yml beneath the folder, in name order. problem() is called for each refused rule.
- * Errors: only when the folder cannot be read or memory ends. */
+
+/* --- making one ------------------------------------------------------------------------------ */
+
+/* Load every *.yml beneath the folder, in name order, for our own events. problem() is called for
+ * each refused rule. Errors: only when the folder cannot be read or memory ends. */
 int hm_ruleset_load(int dir_fd, void (*problem)(void *ctx, const struct hm_rule_problem *p),
                     void *ctx, struct hm_ruleset **ret_rs) HM_CHECK;
+
+enum hm_target { HM_TARGET_EVENTS, HM_TARGET_RECORDS };
+struct hm_ruleset_options {
+    enum hm_target target;
+    bool ignore_logsource; /* every rule is tried on every event */
+    size_t table_count;    /* RECORDS: the pipelines' tables; none: every rule on every record */
+    const struct hm_source_table *tables;
+};
+/* Compile a finished collection; rules keep their order. The set copies what it needs of it; names
+ * (the collection's table, to which fields of the tables are added) has to outlive the set.
+ * Errors: -E2BIG past a ceiling of limits.h; -ENOMEM. */
+int hm_ruleset_build(const struct hm_sigma_collection *c, struct hm_names *names,
+                     const struct hm_ruleset_options *o, struct hm_ruleset **ret_rs,
+                     struct hm_error *err) HM_CHECK;
 void hm_ruleset_free(struct hm_ruleset *rs);
+
+/* One run of bytes that another process of the same version can open; it checks all of it.
+ * Errors: -ENOMEM; write: what the descriptor says. open, map: -EBADMSG malformed. */
+int hm_ruleset_write(const struct hm_ruleset *rs, struct hm_buf *out) HM_CHECK;
+int hm_ruleset_open(struct hm_slice blob, struct hm_ruleset **ret_rs) HM_CHECK;
+int hm_ruleset_serialize(const struct hm_ruleset *rs, int fd) HM_CHECK; /* a memfd, say */
+int hm_ruleset_map(int fd, struct hm_ruleset **ret_rs) HM_CHECK; /* from its start to its end */
+
+/* --- asking ---------------------------------------------------------------------------------- */
 size_t hm_ruleset_count(const struct hm_ruleset *rs);
 const struct hm_rule *hm_ruleset_rule(const struct hm_ruleset *rs, size_t i);
+/* Only a correlation's material: its own hits are not to be told. */
+bool hm_ruleset_silent(const struct hm_ruleset *rs, size_t i);
+/* Is the rule tried on anything? false: no source of ours (or of the tables) is meant. */
+bool hm_ruleset_live(const struct hm_ruleset *rs, size_t i);
+const struct hm_names *hm_ruleset_names(const struct hm_ruleset *rs);
+size_t hm_ruleset_bytes(const struct hm_ruleset *rs); /* memory, without scratches */
 
+/* Switch a rule off or on, whoever is matching at the time (policy: a rule costs too much). */
+void hm_ruleset_disable(struct hm_ruleset *rs, size_t i, bool off);
+
+/* --- matching -------------------------------------------------------------------------------- */
 struct hm_match_scratch;
 struct hm_match_scratch *hm_match_scratch_new(const struct hm_ruleset *rs);
+/* cache_bytes: for the results of values that come again; 0: none. */
+struct hm_match_scratch *hm_match_scratch_sized(const struct hm_ruleset *rs, size_t cache_bytes);
 void hm_match_scratch_free(struct hm_match_scratch *s);
-/* Calls hit() for every rule that matches the event. Allocates nothing but PCRE2 match data. */
+size_t hm_match_scratch_bytes(const struct hm_match_scratch *s);
+
+/* Calls hit() for every rule that matches the event, silent ones left out. Allocates nothing. */
 void hm_ruleset_match(const struct hm_ruleset *rs, struct hm_match_scratch *s,
                       const struct hm_event *e, void (*hit)(void *ctx, const struct hm_rule *r),
                       void *ctx);
+/* The same as indices, ascending, each once, silent ones too; valid until the scratch's next use.
+ * A set is matched with what it was made for: our events or records. */
+size_t hm_ruleset_match_event(const struct hm_ruleset *rs, struct hm_match_scratch *s,
+                              const struct hm_event *e, const uint32_t **ret_rules);
+size_t hm_ruleset_match_record(const struct hm_ruleset *rs, struct hm_match_scratch *s,
+                               struct hm_record *r, const uint32_t **ret_rules);
+/* Any view over the set's names, with log sources ignored. */
+size_t hm_ruleset_match_view(const struct hm_ruleset *rs, struct hm_match_scratch *s,
+                             const struct hm_view *v, const uint32_t **ret_rules);
+
+/* What a rule cost with this scratch. Counting is always on; one evaluation in 64 is timed. */
+struct hm_rule_cost_report {
+    uint64_t evaluations, matches, ns;
+};
+struct hm_rule_cost_report hm_ruleset_cost(const struct hm_match_scratch *s, size_t i);
+
 /* Fill a reason template with an event's values (HTML and control bytes are the reader's matter).
  */
 void hm_rule_render(const char *template, const struct hm_event *e, struct hm_buf *out);

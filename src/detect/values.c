@@ -1,6 +1,6 @@
 /* Owns how a field of an event reads to a rule: numbers in decimal, addresses in their usual form,
  * hashes in lower-case hex, and words for the fields that hold an enumeration. */
-#include "detect/node.h"
+#include "detect/values.h"
 #include <arpa/inet.h>
 #include <stdio.h>
 

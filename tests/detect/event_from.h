@@ -1,6 +1,7 @@
 /* Builds an event from names and values as a rule's examples write them. Test support. */
 #pragma once
-#include "detect/node.h"
+#include "base/arena.h"
+#include "detect/values.h"
 #include <arpa/inet.h>
 #include <stdio.h>
 

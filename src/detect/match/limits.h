@@ -10,6 +10,7 @@
 #define HM_PROGRAM_MAX_BYTES    (256u << 20)
 #define HM_VALUE_FIRST_BYTES    65536       /* values up to here need no more memory */
 #define HM_VALUE_MAX_BYTES      (16u << 20) /* longer than any event we take */
+#define HM_CACHE_DEFAULT_BYTES  (1u << 20)
 #define HM_CACHE_MIN_BYTES      4096
 #define HM_CACHE_BYTES_PER_SLOT 128  /* a value with its tests, on average */
 #define HM_CACHE_VALUE_MIN      16   /* shorter ones are looked through as fast */

@@ -26,6 +26,10 @@ int hm_program_open(struct hm_slice blob, struct hm_program **ret_p) HM_CHECK;
 struct hm_slice hm_program_bytes(const struct hm_program *p);
 /* Put the checksum of changed bytes right: for tests of what the checks themselves catch. */
 void hm_program_reseal(uint8_t *blob, size_t len);
+struct hm_program_counts {
+    size_t rules, names, sources;
+};
+struct hm_program_counts hm_program_counts(const struct hm_program *p);
 size_t hm_program_memory(const struct hm_program *p); /* with compiled expressions, in bytes */
 void hm_program_free(struct hm_program *p);
 

@@ -285,6 +285,11 @@ struct hm_slice hm_program_bytes(const struct hm_program *p)
     return hm_slice(p->blob, p->bytes);
 }
 
+struct hm_program_counts hm_program_counts(const struct hm_program *p)
+{
+    return (struct hm_program_counts){p->rule_count, p->name_count, p->source_count};
+}
+
 size_t hm_program_memory(const struct hm_program *p)
 {
     size_t n = sizeof *p + p->bytes + p->lazy_count * sizeof *p->regex;

@@ -5,24 +5,8 @@
 #include "detect/match/limits.h"
 #include "detect/match/build.h"
 #include "detect/match/scratch.h"
+#include "detect/match/ticks.h"
 #include <arpa/inet.h>
-#ifdef __x86_64__
-#include <x86intrin.h>
-#endif
-
-static uint64_t ticks(void)
-{
-#if defined(__x86_64__)
-    return __rdtsc();
-#elif defined(__aarch64__)
-    uint64_t v;
-    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(v));
-    return v;
-#else
-    return 0;
-#endif
-}
-
 struct hm_scratch *hm_scratch_new(const struct hm_program *p, size_t cache_bytes)
 {
     struct hm_scratch *s = calloc(1, sizeof *s);
@@ -233,10 +217,10 @@ static void try_rule(struct hm_scratch *s, uint32_t i)
 {
     struct hm_cost *c = &s->costs[i];
     bool timed = (s->stats.evaluations++ & (HM_COST_SAMPLE - 1)) == 0;
-    uint64_t from = timed ? ticks() : 0;
+    uint64_t from = timed ? hm_ticks() : 0;
     bool hit = run_code(s, &s->p->rules[i]);
     if (timed)
-        c->ticks += (ticks() - from) * HM_COST_SAMPLE;
+        c->ticks += (hm_ticks() - from) * HM_COST_SAMPLE;
     c->evaluations++;
     if (hit) {
         c->matches++;

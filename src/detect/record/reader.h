@@ -2,7 +2,7 @@
 #pragma once
 #include "detect/record/record.h"
 
-struct hm_node { /* a value, and the next one of the same field (lists) */
+struct hm_value_node { /* a value, and the next one of the same field (lists) */
     struct hm_datum datum;
     uint32_t next;
 };
@@ -26,7 +26,7 @@ struct hm_record {
     struct hm_key_slot *keys;
     char *key_texts;
     size_t name_count, key_mask;
-    struct hm_node *nodes;
+    struct hm_value_node *nodes;
     struct hm_datum *items; /* of lists, contiguous */
     struct hm_slice *texts; /* for keywords */
     uint32_t *lists;        /* fields that are lists */

@@ -126,6 +126,14 @@ const struct hm_view *hm_record_view(const struct hm_record *r)
     return &r->view;
 }
 
+void hm_record_alias(struct hm_record *r, uint32_t name, uint32_t real)
+{
+    if (name >= r->name_count || !set_in_line(r, real))
+        return;
+    r->fields[name] = r->fields[real];
+    r->present[name / 64] |= UINT64_C(1) << (name % 64);
+}
+
 static int more(void *array, size_t *cap, size_t count, size_t size)
 {
     if (count < *cap)
@@ -173,7 +181,7 @@ int hm_record_put(struct hm_record *r, uint32_t field, const struct hm_datum *d,
     if (e)
         return e;
     uint32_t at = (uint32_t)r->node_count++;
-    r->nodes[at] = (struct hm_node){*d, HM_NAME_NONE};
+    r->nodes[at] = (struct hm_value_node){*d, HM_NAME_NONE};
     if (f->last != HM_NAME_NONE)
         r->nodes[f->last].next = at;
     else

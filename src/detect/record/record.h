@@ -18,4 +18,6 @@ void hm_record_free(struct hm_record *r);
  * Errors: -EBADMSG with the column (in bytes) and why; -E2BIG past a ceiling; -ENOMEM.
  * Allocates nothing once it has seen its largest line. */
 int hm_record_parse(struct hm_record *r, struct hm_slice line, struct hm_error *err) HM_CHECK;
+/* Let field `name` have the value of `real` too, until the next line. */
+void hm_record_alias(struct hm_record *r, uint32_t name, uint32_t real);
 const struct hm_view *hm_record_view(const struct hm_record *r);

@@ -1,0 +1,121 @@
+/* Owns how our own events are matched: each by the views that some rule of its action needs, and a
+ * rule told once however many readings of the event it matches. */
+#include "detect/set/set.h"
+#include "detect/view/logs.h"
+
+static void note(struct hm_match_scratch *s, const uint32_t *rules, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        s->seen[rules[i] / 64] |= UINT64_C(1) << (rules[i] % 64);
+}
+
+struct matching {
+    const struct hm_ruleset *rs;
+    struct hm_match_scratch *s;
+    const struct hm_event *e;
+    const uint32_t *rules; /* of the only match that hit */
+    size_t count;
+    bool several;
+};
+
+static void match_reading(struct matching *m, const struct hm_reading *r, size_t sources)
+{
+    const struct hm_ruleset *rs = m->rs;
+    struct hm_match_scratch *s = m->s;
+    const uint32_t *rules;
+    size_t n = hm_program_match(rs->program, s->s, &r->view, s->sources, sources,
+                                rs->any_off ? rs->off : NULL, &rules);
+    if (n == 0)
+        return;
+    if (!m->count) { /* the scratch's list is its own until the next match */
+        memcpy(s->merged, rules, n * sizeof *rules);
+        m->rules = s->merged;
+        m->count = n;
+        return;
+    }
+    if (!m->several) {
+        memset(s->seen, 0, (rs->count / 64 + 1) * sizeof *s->seen);
+        note(s, m->rules, m->count);
+        m->several = true;
+    }
+    note(s, rules, n);
+}
+
+static void match_view(struct matching *m, enum hm_view_kind view, uint64_t action)
+{
+    const struct hm_ruleset *rs = m->rs;
+    struct hm_reading readings[HM_READINGS_MAX];
+    size_t sources = 0;
+    if (rs->every[view])
+        m->s->sources[sources++] = rs->every[view];
+    if (action < HM_SET_ACTIONS && rs->by_action[view][action])
+        m->s->sources[sources++] = rs->by_action[view][action];
+    if (!sources)
+        return;
+    size_t n = hm_readings(rs->bindings, view, m->e, readings);
+    for (size_t i = 0; i < n; i++)
+        match_reading(m, &readings[i], sources);
+}
+
+static void match_logs(struct matching *m)
+{
+    struct hm_reading readings[HM_READINGS_MAX];
+    size_t n = hm_readings(m->rs->bindings, HM_VIEW_LOG, m->e, readings);
+    for (size_t i = 0; i < n; i++) {
+        size_t sources = 0;
+        for (uint32_t bits = readings[i].logs; bits; bits &= bits - 1) {
+            unsigned bit = (unsigned)__builtin_ctz(bits);
+            if (m->rs->by_log[bit])
+                m->s->sources[sources++] = m->rs->by_log[bit];
+        }
+        if (sources)
+            match_reading(m, &readings[i], sources);
+    }
+}
+
+static void merge(struct matching *m)
+{
+    struct hm_match_scratch *s = m->s;
+    size_t n = 0;
+    for (size_t w = 0; w <= m->rs->count / 64; w++)
+        for (uint64_t bits = s->seen[w]; bits; bits &= bits - 1)
+            s->merged[n++] = (uint32_t)(w * 64) + (uint32_t)__builtin_ctzll(bits);
+    m->rules = s->merged;
+    m->count = n;
+}
+
+size_t hm_ruleset_match_event(const struct hm_ruleset *rs, struct hm_match_scratch *s,
+                              const struct hm_event *e, const uint32_t **ret_rules)
+{
+    struct matching m = {.rs = rs, .s = s, .e = e};
+    uint64_t action = hm_event_u64(e, HM_F_ACTION);
+    if (!rs->routed) { /* log sources ignored: every rule reads the event as what it is */
+        struct hm_reading r[HM_READINGS_MAX];
+        s->sources[0] = 0;
+        for (int view = 0; view < HM_VIEW_KINDS; view++) {
+            size_t n = hm_readings(rs->bindings, (enum hm_view_kind)view, e, r);
+            for (size_t i = 0; i < n; i++)
+                match_reading(&m, &r[i], 1);
+        }
+    } else {
+        match_view(&m, HM_VIEW_EVENT, action);
+        match_view(&m, HM_VIEW_AUDITD, action);
+        if (action == HM_ACTION_FOREIGN_LOG)
+            match_logs(&m);
+    }
+    if (m.several)
+        merge(&m);
+    *ret_rules = m.rules;
+    return m.count;
+}
+
+void hm_ruleset_match(const struct hm_ruleset *rs, struct hm_match_scratch *s,
+                      const struct hm_event *e, void (*hit)(void *ctx, const struct hm_rule *r),
+                      void *ctx)
+{
+    const uint32_t *rules;
+    size_t n = hm_ruleset_match_event(rs, s, e, &rules);
+    for (size_t i = 0; i < n; i++)
+        if (!rs->silent[rules[i]])
+            hit(ctx, &rs->rules[rules[i]]);
+}
