@@ -45,6 +45,8 @@ int hm_sigma_correlator(const struct hm_sigma_set *s,
     return hm_correlator_new(&set, NULL, problem, ctx, &r->correlator);
 }
 
+static const uint32_t every[1]; /* log sources are not told apart here */
+
 static int compile(const struct hm_sigma_set *s, struct hm_sigma_running *r, struct hm_error *err)
 {
     size_t n = hm_sigma_rule_count(s->collection);
@@ -52,8 +54,9 @@ static int compile(const struct hm_sigma_set *s, struct hm_sigma_running *r, str
     if (!rules)
         return hm_fail(err, -ENOMEM, "out of memory");
     for (size_t i = 0; i < n; i++)
-        rules[i] = (struct hm_program_rule){hm_sigma_rule_at(s->collection, i)->condition, 1};
-    int e = hm_program_compile(rules, n, s->names, &r->program, err);
+        rules[i] =
+            (struct hm_program_rule){hm_sigma_rule_at(s->collection, i)->condition, 1, every};
+    int e = hm_program_compile(rules, n, 1, s->names, &r->program, err);
     free(rules);
     if (e < 0)
         return e;
@@ -114,7 +117,7 @@ int hm_sigma_read(struct hm_sigma_running *r, struct hm_slice line, struct hm_er
 
 size_t hm_sigma_match(struct hm_sigma_running *r, const uint32_t **ret_rules)
 {
-    return hm_program_match(r->program, r->scratch, hm_record_view(r->record), UINT64_MAX, NULL,
+    return hm_program_match(r->program, r->scratch, hm_record_view(r->record), every, 1, NULL,
                             ret_rules);
 }
 

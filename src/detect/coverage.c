@@ -11,7 +11,7 @@ struct place {
     enum hm_view_kind view;
     const struct hm_audit_event *audit; /* AUDITD */
     uint64_t action;
-    enum hm_record record;
+    enum hm_audit_record record;
     const char *came_type, *came_names; /* record CAME */
     uint32_t forced;                    /* a field that is taken as free, or HM_NAME_NONE */
 };
@@ -209,7 +209,7 @@ static bool each_record(struct place *p, place_fn *fn, void *ctx)
     for (size_t i = 0; i < hm_audit_event_count; i++) {
         p->audit = &hm_audit_events[i];
         for (size_t k = 0; p->audit->action == p->action && k < p->audit->count; k++) {
-            p->record = (enum hm_record)p->audit->records[k];
+            p->record = (enum hm_audit_record)p->audit->records[k];
             bool stop = p->record == HM_RECORD_CAME ? each_came(p, fn, ctx) : fn(ctx, p);
             if (stop)
                 return true;

@@ -77,6 +77,8 @@ static int add(void *ctx, const char *path, struct hm_slice text)
     return hm_sigma_collection_add(l->c, path, text, problem, l);
 }
 
+static const uint32_t every[1];
+
 struct both {
     const struct hm_sigma_collection *c;
     struct hm_program *program;
@@ -91,7 +93,7 @@ static void compare(struct both *b, struct hm_slice line)
     const uint32_t *hit = NULL;
     assert_int_equal(hm_record_parse(b->record, line, &err), 0);
     const struct hm_view *v = hm_record_view(b->record);
-    size_t n = hm_program_match(b->program, b->scratch, v, 1, NULL, &hit), at = 0;
+    size_t n = hm_program_match(b->program, b->scratch, v, every, 1, NULL, &hit), at = 0;
     for (uint32_t i = 0; i < hm_sigma_rule_count(b->c); i++) {
         bool fast = at < n && hit[at] == i;
         bool slow = hm_walk(hm_sigma_rule_at(b->c, i)->condition, v);
@@ -141,10 +143,10 @@ static void program_and_tree_agree_on_the_corpus(void **state)
     size_t n = hm_sigma_rule_count(l.c);
     struct hm_program_rule *rules = calloc(n, sizeof *rules);
     for (size_t i = 0; i < n; i++)
-        rules[i] = (struct hm_program_rule){hm_sigma_rule_at(l.c, i)->condition, 1};
+        rules[i] = (struct hm_program_rule){hm_sigma_rule_at(l.c, i)->condition, 1, every};
     struct both b = {.c = l.c};
     struct hm_error err = {0};
-    assert_int_equal(hm_program_compile(rules, n, names, &b.program, &err), 0);
+    assert_int_equal(hm_program_compile(rules, n, 1, names, &b.program, &err), 0);
     b.scratch = hm_scratch_new(b.program, 1 << 20);
     b.record = hm_record_new(names);
     compare_file(&b, HM_CORPUS_DIR "/sigma-regression/windows.ndjson");

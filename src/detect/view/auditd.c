@@ -20,7 +20,7 @@ static const struct {
 };
 
 /* Records whose values are told by the line they came in. */
-static bool from_text(enum hm_record r)
+static bool from_text(enum hm_audit_record r)
 {
     return r == HM_RECORD_CAME || r == HM_RECORD_UNIT_STOPPED || r == HM_RECORD_UNIT_STARTED ||
            r == HM_RECORD_USER_ADDED;
@@ -283,7 +283,7 @@ static bool each_text(const struct hm_view *v, bool (*each)(void *ctx, struct hm
                       void *ctx)
 {
     const struct hm_reading *r = (const struct hm_reading *)v;
-    if (from_text((enum hm_record)r->record))
+    if (from_text((enum hm_audit_record)r->record))
         return each(ctx, hm_event_str(r->event, HM_F_FOREIGN_TEXT));
     if (r->record == HM_RECORD_EXECVE)
         return each_argument(r, each, ctx);
@@ -305,7 +305,7 @@ struct out {
 };
 
 static void add(struct out *o, const struct hm_bindings *b, const struct hm_event *e,
-                enum hm_record record, struct hm_slice text)
+                enum hm_audit_record record, struct hm_slice text)
 {
     if (o->count == HM_READINGS_MAX)
         return;
@@ -318,7 +318,7 @@ static void add(struct out *o, const struct hm_bindings *b, const struct hm_even
 }
 
 /* A record that only some events of the action give, or whose values stand in the line. */
-static bool given(const struct hm_event *e, enum hm_record record, struct hm_slice *ret_text)
+static bool given(const struct hm_event *e, enum hm_audit_record record, struct hm_slice *ret_text)
 {
     struct hm_slice line = hm_event_str(e, HM_F_FOREIGN_TEXT),
                     program = hm_event_str(e, HM_F_FOREIGN_PROGRAM);
@@ -341,7 +341,7 @@ static bool given(const struct hm_event *e, enum hm_record record, struct hm_sli
     }
 }
 
-static bool below_run(const struct hm_event *e, enum hm_record record)
+static bool below_run(const struct hm_event *e, enum hm_audit_record record)
 {
     const struct hm_audit_source *s = &hm_audit_sources[record][HM_COLUMN_NAME];
     if (s->form != HM_AUDIT_FIELD)
@@ -356,7 +356,7 @@ size_t hm_audit_readings(const struct hm_bindings *b, const struct hm_event *e,
     const struct hm_audit_event *a = event_of(hm_event_u64(e, HM_F_ACTION));
     struct out o = {ret_r, 0};
     for (size_t i = 0; a && i < a->count; i++) {
-        enum hm_record record = (enum hm_record)a->records[i];
+        enum hm_audit_record record = (enum hm_audit_record)a->records[i];
         struct hm_slice text = {0};
         if (!given(e, record, &text))
             continue;

@@ -7,7 +7,7 @@ enum hm_column {
 #include "detect/view/auditd.def"
     HM_COLUMN_COUNT
 };
-enum hm_record {
+enum hm_audit_record {
 #define RECORD(id, type) HM_RECORD_##id,
 #include "detect/view/auditd.def"
     HM_RECORD_COUNT
@@ -63,8 +63,8 @@ enum hm_column_source {
     HM_COLUMN_TYPES, /* a type of the records that come as text */
     HM_COLUMN_ANY,   /* depends on the event, anything is possible */
 };
-enum hm_column_source hm_audit_column(enum hm_record r, enum hm_column c, enum hm_field *ret_field,
-                                      const char **ret_text);
+enum hm_column_source hm_audit_column(enum hm_audit_record r, enum hm_column c,
+                                      enum hm_field *ret_field, const char **ret_text);
 /* All names of the call, as a list to match. false: it has only its own. */
 bool hm_audit_same(struct hm_slice call, struct hm_datum *ret_list);
 /* i-th entry of a table, NULL at its end. */

@@ -176,8 +176,8 @@ const char *hm_audit_came(size_t i, const char **ret_names)
     return came[i].type;
 }
 
-enum hm_column_source hm_audit_column(enum hm_record r, enum hm_column c, enum hm_field *ret_field,
-                                      const char **ret_text)
+enum hm_column_source hm_audit_column(enum hm_audit_record r, enum hm_column c,
+                                      enum hm_field *ret_field, const char **ret_text)
 {
     const struct hm_audit_source *s = &hm_audit_sources[r][c];
     switch ((enum hm_audit_form)s->form) {

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define EVERY UINT64_C(1) /* the one source: there is no routing here */
+static const uint32_t every[1]; /* the one source: there is no routing here */
 
 struct item { /* one exception; index = rule of the program */
     char tenant[HM_TENANT_MAX], group[HM_TENANT_MAX];
@@ -172,11 +172,11 @@ static int compile(struct hm_exception_set *s, struct hm_error *err)
     if (!r && hm_sigma_rule_count(s->rules) != s->count)
         r = err->code ? err->code : -EINVAL;
     for (size_t i = 0; !r && i < s->count; i++)
-        rules[i] = (struct hm_program_rule){hm_sigma_rule_at(s->rules, i)->condition, EVERY};
+        rules[i] = (struct hm_program_rule){hm_sigma_rule_at(s->rules, i)->condition, 1, every};
     if (!r)
         r = map_names(s);
     if (!r)
-        r = hm_program_compile(rules, s->count, s->names, &s->program, err);
+        r = hm_program_compile(rules, s->count, 1, s->names, &s->program, err);
     free(rules);
     if (!r &&
         (!(s->scratch = hm_scratch_new(s->program, 0)) || !(s->record = hm_record_new(s->names))))
@@ -303,7 +303,7 @@ static int judge(struct hm_exception_set *s, const struct hm_exception_case *a, 
     v.view.get = mapped_get;
     v.view.each_text = mapped_each;
     v.view.present = NULL;
-    size_t n = hm_program_match(s->program, s->scratch, &v.view, EVERY, NULL, &hits);
+    size_t n = hm_program_match(s->program, s->scratch, &v.view, every, 1, NULL, &hits);
     for (size_t i = 0; i < n; i++) {
         const struct item *x = &s->items[hits[i]];
         if (!in_scope(x, a))
