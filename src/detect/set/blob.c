@@ -28,7 +28,7 @@ static void put_rule(struct hm_buf *out, const struct hm_ruleset *rs, size_t i)
         put_text(out, texts[k]);
     hm_buf_put_le64(out, r->version);
     hm_buf_put_u8(out, r->severity);
-    hm_buf_put_u8(out, (uint8_t)(rs->silent[i] | rs->live[i] << 1));
+    hm_buf_put_u8(out, (uint8_t)(rs->silent[i] | rs->live[i] << 1 | r->scan_memory << 2));
 }
 
 static void put_program(struct hm_buf *out, const struct hm_program *p)
@@ -137,6 +137,7 @@ static void get_rule(struct hm_ruleset *rs, struct hm_cursor *c, size_t i)
     uint8_t flags = hm_cursor_u8(c);
     rs->silent[i] = flags & 1;
     rs->live[i] = flags >> 1 & 1;
+    r->scan_memory = flags >> 2 & 1;
 }
 
 static int get_rules(struct hm_ruleset *rs, struct hm_cursor *c)

@@ -68,6 +68,7 @@ static int copy_infos(struct hm_ruleset *rs, const struct hm_sigma_collection *c
             .path = keep(rs->arena, from->path, &good),
             .version = from->version,
             .severity = from->severity,
+            .scan_memory = from->scan_memory,
         };
     }
     return good ? 0 : -ENOMEM;
