@@ -1,11 +1,13 @@
 /* The serialised set: what lies where. Written by build.c, read by intel.c and regex.c; little
  * endian, every section 64-aligned, a CRC-32C of all before it at the end.
  *
- *   header · filter · index · entries · values · details · sources · texts · blocks4 · blocks6 ·
- *   regexes · joins · terms · crc
+ *   header · filter · index · entries · details · sources · texts · blocks4 · blocks6 · regexes ·
+ *   joins · terms · crc
  *
- * Entries are sorted by the hash of their value: index[top bits of h] is where a bucket begins, the
- * next 32 bits are the entry's tag. filter: split blocks of 256 bits, one bit set in each 32. */
+ * Entries are sorted by the hash of their value: index[top bits of h] is the byte where a bucket
+ * begins, the next 32 bits are the entry's tag. An entry holds its value, so that a look-up waits
+ * for memory once: tag u32, detail u32, then the value (FULL, below) or a second hash u32
+ * (COMPACT). filter: split blocks of 256 bits, one bit set in each 32. */
 #pragma once
 #include "base/map.h"
 #include "detect/indicator/value.h"
@@ -22,7 +24,6 @@ enum hm_blob_section {
     HM_BLOB_FILTER,
     HM_BLOB_INDEX,
     HM_BLOB_ENTRIES,
-    HM_BLOB_VALUES,
     HM_BLOB_DETAILS,
     HM_BLOB_SOURCES,
     HM_BLOB_TEXTS,
@@ -43,13 +44,9 @@ struct hm_blob_header {
         uint64_t offset, length;
     } section[HM_BLOB_SECTIONS];
 };
-static_assert(sizeof(struct hm_blob_header) == 320, "no padding");
+static_assert(sizeof(struct hm_blob_header) == 304, "no padding");
 
-struct hm_blob_entry {
-    uint32_t tag;
-    uint32_t value; /* FULL: offset into values; COMPACT: a second hash */
-    uint32_t detail;
-};
+#define HM_ENTRY_HEAD 8 /* tag and detail */
 struct hm_blob_detail {
     uint32_t label; /* offset into texts */
     uint32_t from_s, until_s;
@@ -69,7 +66,6 @@ enum { HM_TERM_NOT = 1 };
 /* Terms beyond the kinds of indicators: u16 ports. */
 enum { HM_TERM_DST_PORT = 100, HM_TERM_SRC_PORT = 101 };
 
-static_assert(sizeof(struct hm_blob_entry) == 12, "packed");
 static_assert(sizeof(struct hm_blob_detail) == 16, "packed");
 static_assert(sizeof(struct hm_blob_block) == 32, "packed");
 
@@ -90,9 +86,37 @@ static inline bool hm_blob_within(const struct hm_blob_block *k, uint64_t high, 
 }
 
 /* --- hashes --- */
-static inline uint64_t hm_blob_hash(uint64_t seed, enum hm_intel_kind k, const void *p, size_t len)
+static inline uint64_t hm_blob_word(const uint8_t *p)
 {
-    return hm_hash64(p, len, seed + (uint64_t)k * UINT64_C(0x9e3779b97f4a7c15));
+    uint64_t v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+static inline uint64_t hm_blob_fold(uint64_t a, uint64_t b)
+{
+    unsigned __int128 r = (unsigned __int128)a * b;
+    return (uint64_t)r ^ (uint64_t)(r >> 64);
+}
+/* Multiply and fold, sixteen bytes a step: values are short and hashing them is half of a miss. */
+static inline uint64_t hm_blob_hash(uint64_t seed, enum hm_intel_kind k, const void *from,
+                                    size_t len)
+{
+    const uint64_t one = UINT64_C(0xa0761d6478bd642f), two = UINT64_C(0xe7037ed1a0b428db);
+    const uint8_t *p = from;
+    uint64_t h = hm_blob_fold(seed ^ one, two + k), a = 0, b = 0;
+    if (len >= 16) {
+        for (size_t at = 0; at + 16 < len; at += 16)
+            h = hm_blob_fold(hm_blob_word(p + at) ^ two, hm_blob_word(p + at + 8) ^ h);
+        a = hm_blob_word(p + len - 16);
+        b = hm_blob_word(p + len - 8);
+    } else if (len >= 8) {
+        a = hm_blob_word(p);
+        b = hm_blob_word(p + len - 8);
+    } else {
+        for (size_t i = 0; i < len; i++)
+            a = a << 8 | p[i];
+    }
+    return hm_blob_fold(one ^ len, hm_blob_fold(a ^ two, b ^ h));
 }
 static inline uint32_t hm_blob_hash2(uint64_t seed, enum hm_intel_kind k, const void *p, size_t len)
 {
@@ -132,7 +156,7 @@ static inline size_t hm_blob_fixed(uint8_t kind)
     return kind < sizeof lengths ? lengths[kind] : 0;
 }
 /* len 0: hostile */
-static inline struct hm_slice hm_blob_record(struct hm_slice values, uint32_t at, uint8_t *ret_kind)
+static inline struct hm_slice hm_blob_record(struct hm_slice values, size_t at, uint8_t *ret_kind)
 {
     struct hm_slice none = {0};
     if (at >= values.len)

@@ -129,7 +129,7 @@ struct plan {
     struct hm_intel_builder *b;
     struct hm_blob_header h;
     struct out *o;
-    uint64_t values_bytes;
+    uint64_t entries_bytes;
 };
 
 static uint32_t index_bits(size_t count)
@@ -145,13 +145,25 @@ static size_t filter_blocks(size_t count)
     return count * 12 / 256 + (count > 0);
 }
 
+/* Bytes of a staged value with its kind and length. */
+static size_t record_length(const struct plan *p, const struct hm_staged *s, struct hm_slice v)
+{
+    return (size_t)(v.p - p->b->values.data) - s->value + v.len;
+}
+
+static size_t entry_length(const struct plan *p, const struct hm_staged *s, struct hm_slice v)
+{
+    return HM_ENTRY_HEAD +
+           (p->h.form == HM_INTEL_COMPACT ? sizeof(uint32_t) : record_length(p, s, v));
+}
+
 static void count_values(struct plan *p)
 {
     const struct hm_staged *s = p->b->entries.p;
     uint8_t kind = 0;
     for (size_t i = 0; i < p->b->entries.count; i++) {
         struct hm_slice v = value_of(p->b, &s[i], &kind);
-        p->values_bytes += (size_t)(v.p - p->b->values.data) - s[i].value + v.len;
+        p->entries_bytes += entry_length(p, &s[i], v);
         p->h.kinds[kind]++;
     }
     p->h.kinds[HM_INTEL_IP] += p->b->blocks[0].count + p->b->blocks[1].count;
@@ -163,13 +175,13 @@ static int lay_out(struct plan *p, enum hm_intel_form form)
 {
     const struct hm_intel_builder *b = p->b;
     size_t n = b->entries.count;
+    p->h.form = form;
     count_values(p);
     p->h.index_bits = index_bits(n);
     const uint64_t lengths[HM_BLOB_SECTIONS] = {
         [HM_BLOB_FILTER] = filter_blocks(n) * HM_FILTER_BLOCK,
         [HM_BLOB_INDEX] = ((UINT64_C(1) << p->h.index_bits) + 1) * sizeof(uint32_t),
-        [HM_BLOB_ENTRIES] = n * sizeof(struct hm_blob_entry),
-        [HM_BLOB_VALUES] = form == HM_INTEL_FULL ? p->values_bytes : 0,
+        [HM_BLOB_ENTRIES] = p->entries_bytes,
         [HM_BLOB_DETAILS] = b->details.count * sizeof(struct hm_blob_detail),
         [HM_BLOB_SOURCES] = b->sources.count * sizeof(uint32_t),
         [HM_BLOB_TEXTS] = b->texts.len,
@@ -187,7 +199,6 @@ static int lay_out(struct plan *p, enum hm_intel_form form)
     }
     memcpy(p->h.magic, HM_BLOB_MAGIC, sizeof HM_BLOB_MAGIC);
     p->h.version = HM_BLOB_VERSION;
-    p->h.form = form;
     p->h.seed = b->seed;
     p->h.bytes = at + sizeof(uint32_t);
     return p->h.bytes > HM_INTEL_BLOB_MAX_BYTES ? -E2BIG : 0;
@@ -217,37 +228,29 @@ static int put_filter(struct plan *p)
 static void put_index(struct plan *p)
 {
     const struct hm_staged *s = p->b->entries.p;
-    uint32_t i = 0, n = (uint32_t)p->b->entries.count;
+    size_t i = 0, n = p->b->entries.count;
+    uint32_t at = 0;
+    uint8_t kind;
     for (uint64_t bucket = 0; bucket <= UINT64_C(1) << p->h.index_bits; bucket++) {
-        while (i < n && hm_blob_bucket(s[i].h, p->h.index_bits) < bucket)
-            i++;
-        put(p->o, &i, sizeof i);
+        for (; i < n && hm_blob_bucket(s[i].h, p->h.index_bits) < bucket; i++)
+            at += (uint32_t)entry_length(p, &s[i], value_of(p->b, &s[i], &kind));
+        put(p->o, &at, sizeof at);
     }
 }
 
 static void put_entries(struct plan *p)
 {
     const struct hm_staged *s = p->b->entries.p;
-    uint32_t at = 0;
     uint8_t kind = 0;
     for (size_t i = 0; i < p->b->entries.count; i++) {
         struct hm_slice v = value_of(p->b, &s[i], &kind);
-        struct hm_blob_entry e = {hm_blob_tag(s[i].h, p->h.index_bits), at, s[i].detail};
+        uint32_t head[2] = {hm_blob_tag(s[i].h, p->h.index_bits), s[i].detail};
+        uint32_t second = hm_blob_hash2(p->h.seed, (enum hm_intel_kind)kind, v.p, v.len);
+        put(p->o, head, sizeof head);
         if (p->h.form == HM_INTEL_COMPACT)
-            e.value = hm_blob_hash2(p->h.seed, (enum hm_intel_kind)kind, v.p, v.len);
-        at += (uint32_t)((size_t)(v.p - p->b->values.data) - s[i].value + v.len);
-        put(p->o, &e, sizeof e);
-    }
-}
-
-static void put_values(struct plan *p)
-{
-    const struct hm_staged *s = p->b->entries.p;
-    uint8_t kind;
-    for (size_t i = 0; i < p->b->entries.count && p->h.form == HM_INTEL_FULL; i++) {
-        struct hm_slice v = value_of(p->b, &s[i], &kind);
-        put(p->o, p->b->values.data + s[i].value,
-            (size_t)(v.p + v.len - p->b->values.data) - s[i].value);
+            put(p->o, &second, sizeof second);
+        else
+            put(p->o, p->b->values.data + s[i].value, record_length(p, &s[i], v));
     }
 }
 
@@ -275,8 +278,6 @@ static int put_all(struct plan *p)
     put_index(p);
     align(p->o);
     put_entries(p);
-    align(p->o);
-    put_values(p);
     put_list(p, &b->details);
     put_list(p, &b->sources);
     put_buf(p, &b->texts);

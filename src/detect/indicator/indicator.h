@@ -178,6 +178,9 @@ int hm_intel_open(struct hm_slice blob, struct hm_intel **ret_i, struct hm_error
 /* Map a blob's file; fd may be closed afterwards. A file is replaced by renaming another over it,
  * never written in place: who truncates a mapped file kills its readers. */
 int hm_intel_map(int fd, struct hm_intel **ret_i, struct hm_error *err) HM_CHECK;
+/* The same into memory of its own, in huge pages where the kernel gives them: look-ups all over a
+ * large set wait less. For servers; endpoints map, so that cold pages cost them no memory. */
+int hm_intel_load(int fd, struct hm_intel **ret_i, struct hm_error *err) HM_CHECK;
 void hm_intel_free(struct hm_intel *i);
 
 struct hm_intel_stats {
@@ -210,6 +213,11 @@ typedef void hm_intel_hit_fn(void *ctx, const struct hm_intel_hit *h);
  * are not valid at now_s do not hit; parts of AND patterns only hit through an event. */
 size_t hm_intel_find(const struct hm_intel *i, enum hm_intel_kind kind, struct hm_slice value,
                      uint64_t now_s, hm_intel_hit_fn *hit, void *ctx);
+
+/* Does the filter say "maybe"? For measuring it; look-ups ask it themselves. value in normal form.
+ */
+bool hm_intel_filter_passes(const struct hm_intel *i, enum hm_intel_kind kind,
+                            struct hm_slice value);
 
 /* match_event.c: every field of an event that an indicator can speak about: hashes, addresses of
  * the far side, names asked for and answered, paths, URLs in command lines and scripts and the

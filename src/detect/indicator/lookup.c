@@ -20,6 +20,12 @@ static bool in_filter(const struct hm_intel *i, uint64_t h)
     return !missing;
 }
 
+bool hm_intel_filter_passes(const struct hm_intel *i, enum hm_intel_kind kind,
+                            struct hm_slice value)
+{
+    return in_filter(i, hm_blob_hash(i->seed, kind, value.p, value.len));
+}
+
 static bool fill_detail(const struct hm_intel *i, uint32_t n, struct hm_intel_hit *h)
 {
     struct hm_blob_detail d;
@@ -55,12 +61,12 @@ static void tell(struct hm_intel_ask *a, uint32_t detail, enum hm_intel_kind kin
         a->hit(a->ctx, &h);
 }
 
-static void found_entry(struct hm_intel_ask *a, const struct hm_blob_entry *e,
-                        enum hm_intel_kind kind, struct hm_slice value)
+static void found_entry(struct hm_intel_ask *a, uint32_t detail, enum hm_intel_kind kind,
+                        struct hm_slice value)
 {
     struct hm_blob_join j;
-    uint32_t n = e->detail & ~HM_BLOB_JOIN;
-    if (!(e->detail & HM_BLOB_JOIN)) {
+    uint32_t n = detail & ~HM_BLOB_JOIN;
+    if (!(detail & HM_BLOB_JOIN)) {
         tell(a, n, kind, value);
         return;
     }
@@ -71,56 +77,60 @@ static void found_entry(struct hm_intel_ask *a, const struct hm_blob_entry *e,
         tell(a, j.detail, kind, value);
 }
 
-static bool confirm(const struct hm_intel *i, const struct hm_blob_entry *e,
-                    enum hm_intel_kind kind, struct hm_slice asked, struct hm_slice *ret_found)
+/* The entries of a bucket, one after the other; every length is checked. */
+struct bucket {
+    const uint8_t *p, *end;
+};
+
+static bool next_entry(struct bucket *b, bool compact, uint32_t *ret_tag, uint32_t *ret_detail,
+                       uint8_t *ret_kind, struct hm_slice *ret_value)
 {
-    uint8_t k = 0xff;
-    if (i->stats.form == HM_INTEL_COMPACT) {
-        *ret_found = (struct hm_slice){0};
-        return e->value == hm_blob_hash2(i->seed, kind, asked.p, asked.len);
-    }
-    *ret_found = hm_blob_record(i->s[HM_BLOB_VALUES], e->value, &k);
-    return k == kind && hm_slice_eq(*ret_found, asked);
+    if (b->end - b->p < HM_ENTRY_HEAD + 4)
+        return false;
+    memcpy(ret_tag, b->p, 4);
+    memcpy(ret_detail, b->p + 4, 4);
+    b->p += HM_ENTRY_HEAD;
+    *ret_value = compact ? hm_slice(b->p, 4)
+                         : hm_blob_record(hm_slice(b->p, (size_t)(b->end - b->p)), 0, ret_kind);
+    if (ret_value->len == 0)
+        return false;
+    b->p = ret_value->p + ret_value->len;
+    return true;
 }
 
-/* First entry of the bucket with at least this tag. Buckets have four entries; a crafted feed may
- * fill one, so large ones are halved. */
-static size_t first_tag(const struct hm_intel *i, size_t from, size_t to, uint32_t tag)
+static bool open_bucket(const struct hm_intel *i, uint64_t h, struct bucket *ret_b)
 {
-    struct hm_blob_entry e;
-    while (to - from > 16) {
-        size_t mid = from + (to - from) / 2;
-        load(i, HM_BLOB_ENTRIES, mid, &e, sizeof e);
-        if (e.tag < tag)
-            from = mid + 1;
-        else
-            to = mid;
-    }
-    for (; from < to; from++) {
-        load(i, HM_BLOB_ENTRIES, from, &e, sizeof e);
-        if (e.tag >= tag)
-            break;
-    }
-    return from;
+    struct hm_slice entries = i->s[HM_BLOB_ENTRIES];
+    uint32_t at[2];
+    memcpy(at, i->s[HM_BLOB_INDEX].p + hm_blob_bucket(h, i->index_bits) * sizeof at[0], sizeof at);
+    if (at[0] >= at[1] || at[1] > entries.len)
+        return false;
+    *ret_b = (struct bucket){entries.p + at[0], entries.p + at[1]};
+    for (const uint8_t *p = ret_b->p + 64; p < ret_b->end && p < ret_b->p + 512; p += 64)
+        __builtin_prefetch(p);
+    return true;
 }
 
 static void in_bucket(struct hm_intel_ask *a, uint64_t h, enum hm_intel_kind kind,
                       struct hm_slice value)
 {
     const struct hm_intel *i = a->i;
-    uint32_t begin[2], tag = hm_blob_tag(h, i->index_bits);
-    struct hm_blob_entry e;
+    bool compact = i->stats.form == HM_INTEL_COMPACT;
+    uint32_t tag, detail, wanted = hm_blob_tag(h, i->index_bits), second = 0;
+    uint8_t k = (uint8_t)kind;
     struct hm_slice found;
-    memcpy(begin, i->s[HM_BLOB_INDEX].p + hm_blob_bucket(h, i->index_bits) * sizeof begin[0],
-           sizeof begin);
-    if (begin[0] > begin[1] || begin[1] > i->count)
+    struct bucket b;
+    if (!open_bucket(i, h, &b))
         return;
-    for (size_t n = first_tag(i, begin[0], begin[1], tag); n < begin[1]; n++) {
-        load(i, HM_BLOB_ENTRIES, n, &e, sizeof e);
-        if (e.tag != tag)
-            break;
-        if (confirm(i, &e, kind, value, &found))
-            found_entry(a, &e, kind, found);
+    if (compact)
+        second = hm_blob_hash2(i->seed, kind, value.p, value.len);
+    while (next_entry(&b, compact, &tag, &detail, &k, &found)) {
+        if (tag != wanted)
+            continue;
+        if (compact && memcmp(found.p, &second, sizeof second) == 0)
+            found_entry(a, detail, kind, (struct hm_slice){0});
+        else if (!compact && k == kind && hm_slice_eq(found, value))
+            found_entry(a, detail, kind, found);
     }
 }
 
@@ -146,6 +156,7 @@ static void ask_domain(struct hm_intel_ask *a, struct hm_slice name)
     for (size_t i = 0; i < name.len && n < HM_ARRAY_LEN(at); i++)
         if (i == 0 || name.p[i - 1] == '.')
             at[n++] = (uint8_t)i;
+    n -= n > 1;                      /* a top-level domain is never an indicator */
     for (size_t i = 0; i < n; i++) { /* all blocks are fetched while the next is hashed */
         h[i] = hm_blob_hash(a->i->seed, HM_INTEL_DOMAIN, name.p + at[i], name.len - at[i]);
         __builtin_prefetch(a->i->s[HM_BLOB_FILTER].p + hm_filter_at(h[i], a->i->filter_blocks));
@@ -164,7 +175,13 @@ static void ask_blocks(struct hm_intel_ask *a, struct hm_slice ip)
     struct hm_blob_block k;
     memcpy(wide, ip.p, ip.len);
     uint64_t high = hm_blob_be64(wide), low = hm_blob_be64(wide + 8);
-    size_t n = hm_blocks_before(a->i->s[s], high, low);
+    size_t skip = 0, n = a->i->s[s].len / sizeof k;
+    if (ip.len == 4 && a->i->near) { /* of our making, so within the section */
+        skip = a->i->near[(size_t)wide[0] << 8 | wide[1]];
+        n = a->i->near[((size_t)wide[0] << 8 | wide[1]) + 1];
+    }
+    n = skip + hm_blocks_before(hm_slice(a->i->s[s].p + skip * sizeof k, (n - skip) * sizeof k),
+                                high, low);
     while (n-- > 0) {
         load(a->i, s, n, &k, sizeof k);
         a->prefix = (uint8_t)k.prefix;

@@ -7,7 +7,8 @@ struct hm_intel {
     struct hm_slice s[HM_BLOB_SECTIONS];
     uint64_t seed;
     uint32_t index_bits;
-    size_t filter_blocks, count, details;
+    size_t filter_blocks, details;
+    uint32_t *near; /* IPv4: blocks that begin before each upper half of an address; or NULL */
     struct hm_intel_regexes *regexes;
     struct hm_intel_stats stats;
     void *owned; /* heap or map of owned_bytes, or NULL */

@@ -283,16 +283,19 @@ static size_t scheme_length(struct hm_slice s)
     for (size_t i = 0; i + 2 < s.len; i++) {
         if (s.p[i] == ':')
             return i && s.p[i + 1] == '/' && s.p[i + 2] == '/' ? i : 0;
-        if (!is_letter(s.p[i]) && !(i && (is_digit(s.p[i]) || strchr("+-.", s.p[i]))))
+        if (!is_letter(s.p[i]) &&
+            !(i && (is_digit(s.p[i]) || s.p[i] == '+' || s.p[i] == '-' || s.p[i] == '.')))
             return 0;
     }
     return 0;
 }
 
-static size_t run_until(struct hm_slice s, const char *stops)
+/* Bytes before the first of up to four stops. */
+static size_t run_until(struct hm_slice s, const char stops[4])
 {
+    uint8_t a = (uint8_t)stops[0], b = (uint8_t)stops[1], c = (uint8_t)stops[2];
     size_t i = 0;
-    while (i < s.len && s.p[i] && !strchr(stops, s.p[i]))
+    while (i < s.len && s.p[i] != a && s.p[i] != b && s.p[i] != c)
         i++;
     return i;
 }
@@ -311,7 +314,7 @@ static bool split_port(struct hm_slice authority, struct url *u)
             return false;
         host_end = (size_t)(close - authority.p) + 1;
     } else {
-        host_end = run_until(authority, ":");
+        host_end = run_until(authority, ":::");
     }
     u->host = hm_slice(authority.p, host_end);
     u->port = (struct hm_slice){0};
@@ -338,7 +341,7 @@ static bool split_url(struct hm_slice s, struct url *u)
             authority = after(authority, i + 1);
             break;
         }
-    u->rest = hm_slice(s.p, run_until(s, "#"));
+    u->rest = hm_slice(s.p, run_until(s, "###"));
     return split_port(authority, u);
 }
 
@@ -346,8 +349,12 @@ static bool put(struct hm_intel_value *v, struct hm_slice s, bool folded)
 {
     if (s.len > sizeof v->bytes - v->len)
         return false;
-    for (size_t i = 0; i < s.len; i++)
-        v->bytes[v->len++] = folded ? fold(s.p[i]) : s.p[i];
+    uint8_t *to = v->bytes + v->len;
+    for (size_t i = 0; folded && i < s.len; i++)
+        to[i] = fold(s.p[i]);
+    if (!folded && s.len)
+        memcpy(to, s.p, s.len);
+    v->len += s.len;
     return true;
 }
 
@@ -418,7 +425,10 @@ static enum hm_intel_reason read_path(enum hm_intel_kind k, struct hm_slice s,
 static enum hm_intel_reason read_mail(struct hm_slice s, struct hm_intel_value *v)
 {
     struct hm_intel_value host;
-    size_t at = run_until(s, "@ \t\"<>,;");
+    size_t at = run_until(s, "@@@");
+    for (size_t i = 0; i < at; i++)
+        if (strchr(" \t\"<>,;", s.p[i]))
+            return HM_INTEL_WHY_BAD_MAIL;
     if (at == 0 || at >= s.len || s.p[at] != '@' || at > 64 ||
         fold_domain(after(s, at + 1), &host) < 2)
         return HM_INTEL_WHY_BAD_MAIL;
