@@ -153,10 +153,13 @@ static void ask_domain(struct hm_intel_ask *a, struct hm_slice name)
     size_t n = 0;
     if (name.len > 253 || !a->i->filter_blocks)
         return;
-    for (size_t i = 0; i < name.len && n < HM_ARRAY_LEN(at); i++)
-        if (i == 0 || name.p[i - 1] == '.')
-            at[n++] = (uint8_t)i;
-    n -= n > 1;                      /* a top-level domain is never an indicator */
+    for (size_t i = 0; n < HM_ARRAY_LEN(at);) { /* a top-level domain is never an indicator */
+        const uint8_t *dot = memchr(name.p + i, '.', name.len - i);
+        if (!dot)
+            break;
+        at[n++] = (uint8_t)i;
+        i = (size_t)(dot - name.p) + 1;
+    }
     for (size_t i = 0; i < n; i++) { /* all blocks are fetched while the next is hashed */
         h[i] = hm_blob_hash(a->i->seed, HM_INTEL_DOMAIN, name.p + at[i], name.len - at[i]);
         __builtin_prefetch(a->i->s[HM_BLOB_FILTER].p + hm_filter_at(h[i], a->i->filter_blocks));
@@ -223,12 +226,6 @@ void hm_intel_ask_path(struct hm_intel_ask *a, struct hm_slice path)
 static bool normal_form(enum hm_intel_kind kind, struct hm_slice value, struct hm_intel_value *v)
 {
     switch (kind) {
-    case HM_INTEL_MD5:
-    case HM_INTEL_SHA1:
-    case HM_INTEL_SHA256:
-        if (value.len != hm_blob_fixed((uint8_t)kind))
-            return false;
-        break;
     case HM_INTEL_IP:
         return hm_intel_value_address(value, v);
     case HM_INTEL_DOMAIN:
@@ -238,10 +235,12 @@ static bool normal_form(enum hm_intel_kind kind, struct hm_slice value, struct h
     default:
         return hm_intel_value_path(kind, value, v);
     }
-    v->kind = kind;
-    v->len = value.len;
-    memcpy(v->bytes, value.p, value.len);
-    return true;
+}
+
+static void ask_digest(struct hm_intel_ask *a, enum hm_intel_kind kind, struct hm_slice value)
+{
+    if (value.len == hm_blob_fixed((uint8_t)kind))
+        ask_exact(a, kind, value);
 }
 
 size_t hm_intel_find(const struct hm_intel *i, enum hm_intel_kind kind, struct hm_slice value,
@@ -252,6 +251,8 @@ size_t hm_intel_find(const struct hm_intel *i, enum hm_intel_kind kind, struct h
         .i = i, .now_s = now_s, .hit = hit, .ctx = ctx, .field = -1, .shown = value};
     if (kind == HM_INTEL_REGEX)
         hm_intel_ask_path(&a, value);
+    else if (kind <= HM_INTEL_SHA256) /* as they are: a copy would have to settle first */
+        ask_digest(&a, kind, value);
     else if (normal_form(kind, value, &v))
         hm_intel_ask(&a, &v);
     return a.hits;

@@ -210,38 +210,51 @@ static enum hm_intel_reason read_ip(struct hm_slice s, struct hm_intel_value *v)
 
 /* --- names of hosts -----------------------------------------------------------------------------
  */
-static bool label_byte(uint8_t c)
+/* A byte of a host name as it is compared; 0: none of a host name. Every event's names go through
+ * here, so it is a table. */
+#define LETTER(c) [c] = c, [(c)-32] = c
+#define DIGIT(c)  [c] = c
+static const uint8_t host_bytes[256] = {
+    LETTER('a'), LETTER('b'), LETTER('c'), LETTER('d'), LETTER('e'), LETTER('f'), LETTER('g'),
+    LETTER('h'), LETTER('i'), LETTER('j'), LETTER('k'), LETTER('l'), LETTER('m'), LETTER('n'),
+    LETTER('o'), LETTER('p'), LETTER('q'), LETTER('r'), LETTER('s'), LETTER('t'), LETTER('u'),
+    LETTER('v'), LETTER('w'), LETTER('x'), LETTER('y'), LETTER('z'), DIGIT('0'),  DIGIT('1'),
+    DIGIT('2'),  DIGIT('3'),  DIGIT('4'),  DIGIT('5'),  DIGIT('6'),  DIGIT('7'),  DIGIT('8'),
+    DIGIT('9'),  DIGIT('-'),  DIGIT('_'),  DIGIT('.')};
+
+static bool is_number(const uint8_t *p, size_t len)
 {
-    return is_letter(c) || is_digit(c) || c == '-' || c == '_';
+    for (size_t i = 0; i < len; i++)
+        if (!is_digit(p[i]))
+            return false;
+    return true;
 }
 
-/* Folds into v; number of labels, or 0: no domain name. */
-static size_t fold_domain(struct hm_slice s, struct hm_intel_value *v)
+/* Folds into to[0..253); number of labels, or 0: no domain name. */
+static size_t fold_host(struct hm_slice s, uint8_t *to)
 {
-    size_t labels = 1, run = 0;
-    bool digits = true;
-    if (s.len && s.p[s.len - 1] == '.')
-        s.len--;
+    size_t labels = 1, label = 0, i = 0; /* label: where the one in hand begins */
     if (s.len == 0 || s.len > 253)
         return 0;
-    for (size_t i = 0; i < s.len; i++) {
-        uint8_t c = fold(s.p[i]);
-        if (c == '.') {
-            if (run == 0)
-                return 0;
-            labels++;
-            run = 0;
-            digits = true;
-        } else if (!label_byte(c) || ++run > 63) {
+    for (; i < s.len; i++) {
+        uint8_t c = to[i] = host_bytes[s.p[i]];
+        if (c != '.' && c)
+            continue;
+        if (c == 0 || i == label || i - label > 63)
             return 0;
-        } else {
-            digits &= is_digit(c);
-        }
-        v->bytes[i] = c;
+        labels++;
+        label = i + 1;
     }
+    return i == label || i - label > 63 || is_number(to + label, i - label) ? 0 : labels;
+}
+
+static size_t fold_domain(struct hm_slice s, struct hm_intel_value *v)
+{
+    if (s.len && s.p[s.len - 1] == '.')
+        s.len--;
     v->kind = HM_INTEL_DOMAIN;
     v->len = s.len;
-    return run == 0 || digits ? 0 : labels;
+    return fold_host(s, v->bytes);
 }
 
 bool hm_intel_value_domain(struct hm_slice text, struct hm_intel_value *v)
@@ -365,18 +378,28 @@ static bool is_default_port(struct hm_slice scheme, struct hm_slice port)
            (s ? hm_slice_eq(port, hm_slice("443", 3)) : hm_slice_eq(port, hm_slice("80", 2)));
 }
 
-static bool good_host(struct hm_slice host)
+/* Puts the host folded; false: it is none. */
+static bool put_host(struct hm_intel_value *v, struct hm_slice host)
 {
-    struct hm_intel_value v;
-    if (host.len > 2 && host.p[0] == '[')
-        return hm_intel_value_ip(hm_slice(host.p + 1, host.len - 2), &v) && v.len;
-    return fold_domain(host, &v) > 0 || (hm_intel_value_ip(host, &v) && v.prefix == 32);
+    struct hm_intel_value ip;
+    if (host.len > sizeof v->bytes - v->len)
+        return false;
+    if (fold_host(host, v->bytes + v->len) == 0) {
+        bool six = host.len > 2 && host.p[0] == '[';
+        if (!hm_intel_value_ip(six ? hm_slice(host.p + 1, host.len - 2) : host, &ip) ||
+            ip.prefix != ip.len * 8)
+            return false;
+        for (size_t i = 0; i < host.len; i++)
+            v->bytes[v->len + i] = fold(host.p[i]);
+    }
+    v->len += host.len;
+    return true;
 }
 
 bool hm_intel_value_url(struct hm_slice s, struct hm_intel_value *v, struct hm_slice *ret_host)
 {
     struct url u;
-    if (s.len > sizeof v->bytes || !split_url(s, &u) || !good_host(u.host))
+    if (s.len > sizeof v->bytes || !split_url(s, &u))
         return false;
     bool web = u.scheme.len == 0 || starts(u.scheme, "http");
     bool good = true;
@@ -385,7 +408,7 @@ bool hm_intel_value_url(struct hm_slice s, struct hm_intel_value *v, struct hm_s
     if (!web)
         good = put(v, u.scheme, true) && put(v, hm_slice("://", 3), false);
     size_t at = v->len;
-    good = good && put(v, u.host, true);
+    good = good && put_host(v, u.host);
     if (good && ret_host)
         *ret_host = hm_slice(v->bytes + at, v->len - at);
     if (!is_default_port(u.scheme, u.port))
