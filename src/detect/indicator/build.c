@@ -301,6 +301,7 @@ static int prepare(struct hm_intel_builder *b, uint64_t *ret_duplicates)
         r = unite_blocks(b, &b->blocks[i], ret_duplicates);
         hm_blocks_parents(&b->blocks[i]);
     }
+    *ret_duplicates += b->regex_duplicates;
     int64_t empty = r == 0 ? hm_stage_text(b, (struct hm_slice){0}) : r;
     return empty < 0 ? (int)empty : 0;
 }

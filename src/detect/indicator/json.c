@@ -245,6 +245,14 @@ static bool unescape(struct hm_slice s, struct hm_buf *b)
     return true;
 }
 
+/* Out of memory is no fault of the text. */
+static bool got(struct hm_json *j, const struct hm_buf *buf)
+{
+    if (buf->error == -ENOMEM)
+        fail(j, -ENOMEM);
+    return !buf->error;
+}
+
 bool hm_json_text(struct hm_json *j, struct hm_buf *buf)
 {
     char type = hm_json_peek(j);
@@ -253,11 +261,13 @@ bool hm_json_text(struct hm_json *j, struct hm_buf *buf)
         struct hm_slice s = string(j);
         if (j->error || s.len > buf->max)
             return false;
-        return unescape(s, buf) ? !buf->error : fail(j, -EBADMSG);
+        if (!unescape(s, buf))
+            return fail(j, -EBADMSG);
+        return got(j, buf);
     }
     struct hm_slice s = hm_json_skip(j);
     if (s.len == 0 || type == '{' || type == '[' || type == 'n')
         return false;
     hm_buf_put(buf, s.p, s.len);
-    return !buf->error;
+    return got(j, buf);
 }

@@ -6,7 +6,8 @@
 
 struct hm_json {
     const uint8_t *p, *end;
-    int error;   /* sticky: -EBADMSG malformed, -ENODATA ends too early, -E2BIG too deep */
+    int error;   /* sticky: -EBADMSG malformed, -ENODATA ends too early, -E2BIG too deep,
+                    -ENOMEM in hm_json_text() */
     int entered; /* objects and arrays that are open */
 };
 static inline struct hm_json hm_json(struct hm_slice s)

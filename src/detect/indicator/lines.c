@@ -201,7 +201,11 @@ static void filename_line(struct hm_feed *f, struct hm_slice line, struct hm_sli
         return;
     }
     if (!either_slash(pattern, &p->match) || !either_slash(hm_intel_trim(except), &p->except)) {
-        hm_feed_note(f, HM_INTEL_OVER_LIMIT, HM_INTEL_WHY_TOO_LONG, line, (struct hm_slice){0}, 0);
+        if (p->match.error == -ENOMEM || p->except.error == -ENOMEM)
+            f->error = -ENOMEM;
+        else
+            hm_feed_note(f, HM_INTEL_OVER_LIMIT, HM_INTEL_WHY_TOO_LONG, line, (struct hm_slice){0},
+                         0);
         return;
     }
     in.value = hm_buf_slice(&p->match);

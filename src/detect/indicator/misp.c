@@ -211,12 +211,14 @@ static struct hm_slice name_of_org(struct hm_slice org)
     return (struct hm_slice){0};
 }
 
-static void text_of(struct hm_slice value, struct hm_buf *to)
+static void text_of(struct misp *m, struct hm_slice value, struct hm_buf *to)
 {
     struct hm_json j = hm_json(value);
     hm_buf_clear(to);
     if (value.len && !hm_json_text(&j, to))
         hm_buf_clear(to);
+    if (j.error == -ENOMEM)
+        m->f->error = j.error;
 }
 
 /* j is a copy: the event is read again for its attributes. */
@@ -235,8 +237,10 @@ static void read_head(struct misp *m, struct hm_json j, struct head *h)
         else
             hm_json_skip(&j);
     }
-    text_of(h->info, &m->label);
-    text_of(name_of_org(h->org), &m->source);
+    if (j.error == -ENOMEM)
+        m->f->error = j.error;
+    text_of(m, h->info, &m->label);
+    text_of(m, name_of_org(h->org), &m->source);
 }
 
 static const struct head no_head = {.confidence = HM_CONFIDENCE_OPEN};
@@ -348,7 +352,9 @@ static void tell_end(struct misp *m, const struct hm_json *j)
     enum hm_intel_outcome o = j->error == -ENODATA ? HM_INTEL_CUT_OFF
                               : j->error == -E2BIG ? HM_INTEL_OVER_LIMIT
                                                    : HM_INTEL_MALFORMED;
-    if (!j->error)
+    if (j->error == -ENOMEM)
+        m->f->error = j->error;
+    if (!j->error || m->f->error)
         return;
     m->f->at = j->p;
     hm_feed_note(m->f, o,

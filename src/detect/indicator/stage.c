@@ -70,7 +70,9 @@ void hm_stage_empty(struct hm_intel_builder *b)
     for (size_t i = 0; i < HM_ARRAY_LEN(bufs); i++)
         hm_buf_done(bufs[i]);
     hm_map_free(b->source_numbers);
-    b->source_numbers = NULL;
+    hm_map_free(b->regex_seen);
+    b->source_numbers = b->regex_seen = NULL;
+    b->regex_duplicates = 0;
     b->regex_count = 0;
     memset(b->kinds, 0, sizeof b->kinds);
 }
@@ -285,10 +287,46 @@ static int keep_block(struct hm_intel_builder *b, const struct hm_intel_value *v
     return 0;
 }
 
+/* The record of the same pattern, if there is one; else *ret_slot is where to note this one. */
+static uint8_t *same_regex(struct hm_intel_builder *b, const struct hm_indicator *in,
+                           uint32_t **ret_slot)
+{
+    uint64_t key =
+        hm_hash64(in->except.p, in->except.len, hm_hash64(in->value.p, in->value.len, b->seed));
+    int inserted = 0;
+    uint32_t *slot = hm_map_put(b->regex_seen, key, &inserted);
+    *ret_slot = inserted ? slot : NULL;
+    if (!slot || inserted)
+        return NULL;
+    uint8_t *record = b->regexes.data + *slot;
+    size_t len = (size_t)record[4] | (size_t)record[5] << 8;
+    size_t except = (size_t)record[6] | (size_t)record[7] << 8;
+    return hm_slice_eq(hm_slice(record + 8, len), in->value) &&
+                   hm_slice_eq(hm_slice(record + 8 + len, except), in->except)
+               ? record
+               : NULL;
+}
+
 static int keep_regex(struct hm_intel_builder *b, const struct hm_indicator *in, uint32_t detail)
 {
+    uint32_t *slot = NULL, old;
+    uint8_t *record = NULL;
+    if (!b->regex_seen && !(b->regex_seen = hm_map_new(sizeof(uint32_t), HM_INTEL_REGEX_MAX)))
+        return -ENOMEM;
+    record = same_regex(b, in, &slot);
+    if (record) {
+        memcpy(&old, record, sizeof old);
+        int64_t merged = hm_stage_merge(b, old, detail);
+        old = (uint32_t)merged;
+        if (merged >= 0)
+            memcpy(record, &old, sizeof old);
+        b->regex_duplicates++;
+        return merged < 0 ? (int)merged : 0;
+    }
     if (b->regex_count == HM_INTEL_REGEX_MAX)
         return -E2BIG;
+    if (slot)
+        *slot = (uint32_t)b->regexes.len;
     hm_buf_put_le32(&b->regexes, detail);
     hm_buf_put_le16(&b->regexes, (uint16_t)in->value.len);
     hm_buf_put_le16(&b->regexes, (uint16_t)in->except.len);

@@ -66,11 +66,14 @@ static bool is_string(struct hm_slice value, const char *s)
     return value.len == n + 2 && value.p[0] == '"' && memcmp(value.p + 1, s, n) == 0;
 }
 
-static bool text_of(struct hm_slice value, struct hm_buf *to)
+static bool text_of(struct stix *s, struct hm_slice value, struct hm_buf *to)
 {
     struct hm_json j = hm_json(value);
     hm_buf_clear(to);
-    return value.len && hm_json_text(&j, to);
+    bool good = value.len && hm_json_text(&j, to);
+    if (j.error == -ENOMEM)
+        s->f->error = j.error;
+    return good;
 }
 
 /* --- who and how far it may go
@@ -100,7 +103,7 @@ static enum hm_tlp tlp_within(struct stix *s, struct hm_slice value, int depth)
     while (hm_json_member(&j, &first, &key)) {
         struct hm_slice inside = hm_json_skip(&j);
         if (hm_json_is(key, "tlp") || hm_json_is(key, "tlp_2_0")) {
-            if (text_of(inside, &s->text))
+            if (text_of(s, inside, &s->text))
                 hm_intel_tlp(hm_buf_slice(&s->text), &t);
         } else if (t == HM_TLP_NONE) {
             t = tlp_within(s, inside, depth + 1);
@@ -119,7 +122,7 @@ static void remember(struct stix *s, const struct object *o)
         n.tlp = tlp_within(s, o->definition, 0);
         if (n.tlp == HM_TLP_NONE)
             n.tlp = tlp_within(s, o->extensions, 0);
-        if (n.tlp == HM_TLP_NONE && text_of(o->definition_type, &s->text))
+        if (n.tlp == HM_TLP_NONE && text_of(s, o->definition_type, &s->text))
             hm_intel_tlp(hm_buf_slice(&s->text), &n.tlp);
         if (n.tlp == HM_TLP_NONE)
             return;
@@ -224,8 +227,10 @@ static enum hm_intel_reason compile_like(struct stix *s, const struct hm_stix_te
         return HM_INTEL_WHY_PATTERN_OPERATOR;
     bool name = hm_intel_base_name(text).len == text.len;
     in->kind = HM_INTEL_REGEX;
-    if (!like(text, name, &s->value))
+    if (!like(text, name, &s->value)) {
+        s->f->error = s->value.error == -ENOMEM ? -ENOMEM : s->f->error;
         return HM_INTEL_WHY_TOO_LONG;
+    }
     in->value = hm_buf_slice(&s->value);
     return HM_INTEL_WHY_NONE;
 }
@@ -247,8 +252,10 @@ static enum hm_intel_reason compile(struct stix *s, const struct hm_stix_term *t
         return t->kind == HM_INTEL_IP ? HM_INTEL_WHY_NONE : HM_INTEL_WHY_PATTERN_OPERATOR;
     if (t->op == HM_STIX_EQUAL)
         return HM_INTEL_WHY_NONE;
-    if (t->kind != HM_INTEL_NAME || !name_regex(text, &s->value))
+    if (t->kind != HM_INTEL_NAME || !name_regex(text, &s->value)) {
+        s->f->error = s->value.error == -ENOMEM ? -ENOMEM : s->f->error;
         return HM_INTEL_WHY_PATTERN_OPERATOR;
+    }
     in->kind = HM_INTEL_REGEX;
     in->value = hm_buf_slice(&s->value);
     return HM_INTEL_WHY_NONE;
@@ -373,7 +380,7 @@ static bool read_times(struct stix *s, const struct object *o, struct hm_indicat
     uint64_t *to[] = {&in->valid_from_s, &in->valid_until_s};
     for (size_t i = 0; i < HM_ARRAY_LEN(values); i++)
         if (values[i].len &&
-            (!text_of(values[i], &s->text) || !hm_intel_time(hm_buf_slice(&s->text), to[i]))) {
+            (!text_of(s, values[i], &s->text) || !hm_intel_time(hm_buf_slice(&s->text), to[i]))) {
             note(s, HM_INTEL_MALFORMED, HM_INTEL_WHY_BAD_TIME, values[i],
                  i ? "valid_until" : "valid_from");
             return false;
@@ -452,14 +459,14 @@ static void read_indicator(struct stix *s, const struct object *o)
     if (!is_string(o->type, "indicator") || !wanted(s, o) || !read_times(s, o, &in) ||
         !read_confidence(s, o, &in))
         return;
-    if (by && text_of(by->name, &s->text))
+    if (by && text_of(s, by->name, &s->text))
         snprintf(source, sizeof source, "%.*s", (int)(s->text.len < 255 ? s->text.len : 255),
                  (const char *)s->text.data);
     in.source = hm_slice_str(source);
     in.tlp = strictest(s, o->markings);
-    if (text_of(o->name.len ? o->name : o->description, &s->label))
+    if (text_of(s, o->name.len ? o->name : o->description, &s->label))
         in.label = hm_buf_slice(&s->label);
-    if (text_of(o->pattern, &pattern))
+    if (text_of(s, o->pattern, &pattern))
         add_pattern(s, hm_buf_slice(&pattern), &in);
     else
         note(s,
@@ -517,7 +524,9 @@ static int pass(struct stix *s, struct hm_json *j, bool indicators)
 
 static void tell_end(struct stix *s, const struct hm_json *j)
 {
-    if (!j->error)
+    if (j->error == -ENOMEM)
+        s->f->error = j->error;
+    if (!j->error || s->f->error)
         return;
     s->f->at = j->p;
     snprintf(s->f->place, sizeof s->f->place, "/objects/%llu", (unsigned long long)s->index);
