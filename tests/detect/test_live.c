@@ -1,0 +1,147 @@
+/* That a rule is live is shown, not claimed: for each Linux rule of the corpus an event in our own
+ * form is made, and the view and the matcher have to find it. Rules that are told to be live and
+ * that no event makes fire would be found here, and so would the opposite. */
+#include "linux_rules.h"
+#include "sample.h"
+#include "detect/coverage.h"
+#include "detect/match/match.h"
+#include "detect/view/given.h"
+
+#define SEEDS 400
+
+struct proof {
+    struct reading r;
+    struct hm_bindings *b;
+    struct hm_program *p;
+    struct hm_scratch *s;
+    struct sample sample;
+};
+
+static bool fires(struct proof *x, uint32_t rule, const struct hm_route *route)
+{
+    struct hm_reading readings[HM_READINGS_MAX];
+    const uint32_t *hits;
+    size_t n = hm_readings(x->b, route->view, &x->sample.e, readings);
+    for (size_t i = 0; i < n; i++) {
+        if (route->view == HM_VIEW_LOG && !(readings[i].logs & route->logs))
+            continue;
+        size_t count =
+            hm_program_match(x->p, x->s, &readings[i].view, 1u << route->view, NULL, &hits);
+        for (size_t k = 0; k < count; k++)
+            if (hits[k] == rule)
+                return true;
+    }
+    return false;
+}
+
+/* Only what the agent's events of this action carry: else the proof would be of another agent. */
+static bool ours(const struct hm_event *e)
+{
+    for (int f = 0; f < HM_FIELD_COUNT; f++)
+        if (hm_event_has(e, (enum hm_field)f) &&
+            !hm_given(hm_event_u64(e, HM_F_ACTION), (enum hm_field)f))
+            return false;
+    return true;
+}
+
+static const uint64_t any_action[] = {HM_ACTION_FOREIGN_LOG, HM_ACTION_PROCESS_EXEC};
+
+static bool shown(struct proof *x, uint32_t rule)
+{
+    const struct hm_sigma_entry *e = hm_sigma_rule_at(x->r.c, rule);
+    struct hm_route route;
+    assert_true(
+        hm_logsource_route(e->source.product, e->source.category, e->source.service, &route));
+    bool any = !route.actions[0];
+    size_t actions = any ? HM_ARRAY_LEN(any_action) : route.count;
+    for (uint32_t seed = 0; seed < SEEDS; seed++)
+        for (size_t a = 0; a < actions; a++) {
+            sample_event(&x->sample, e, x->r.names, &route, any ? any_action[a] : route.actions[a],
+                         seed);
+            if (ours(&x->sample.e) && fires(x, rule, &route))
+                return true;
+        }
+    return false;
+}
+
+static void begin(struct proof *x)
+{
+    struct hm_error err = {0};
+    *x = (struct proof){0};
+    reading_open(&x->r, NULL);
+    linux_rules_add_folder(&x->r, "rules/linux");
+    linux_rules_add_folder(&x->r, "rules-threat-hunting/linux");
+    reading_finish(&x->r);
+    size_t n = hm_sigma_rule_count(x->r.c);
+    struct hm_program_rule *rules = calloc(n, sizeof *rules);
+    for (size_t i = 0; i < n; i++) {
+        const struct hm_sigma_entry *e = hm_sigma_rule_at(x->r.c, i);
+        struct hm_route route;
+        assert_true(
+            hm_logsource_route(e->source.product, e->source.category, e->source.service, &route));
+        rules[i] = (struct hm_program_rule){e->condition, 1u << route.view};
+    }
+    assert_int_equal(hm_bindings_new(x->r.names, &x->b), 0);
+    if (hm_program_compile(rules, n, x->r.names, &x->p, &err) < 0)
+        fail_msg("%s", err.text);
+    free(rules);
+    assert_non_null(x->s = hm_scratch_new(x->p, 0));
+}
+
+static void end(struct proof *x)
+{
+    sample_done(&x->sample);
+    hm_scratch_free(x->s);
+    hm_program_free(x->p);
+    hm_bindings_free(x->b);
+    reading_close(&x->r);
+}
+
+static void every_live_rule_fires_on_an_event_of_ours(void **state)
+{
+    if (!linux_rules_there())
+        skip();
+    struct proof *x = malloc(sizeof *x);
+    size_t bad = 0, fired = 0;
+    begin(x);
+    size_t n = hm_sigma_rule_count(x->r.c);
+    for (uint32_t i = 0; i < n; i++) {
+        struct hm_coverage c;
+        hm_coverage(hm_sigma_rule_at(x->r.c, i), x->r.names, x->b, &c);
+        bool live = c.state == HM_COVERAGE_LIVE, was = shown(x, i);
+        fired += was;
+        bad += live != was;
+        if (live != was)
+            print_message("%s: %s\n", live ? "never fires" : "fires, and is told not to be live",
+                          hm_sigma_rule_at(x->r.c, i)->info.path);
+    }
+    print_message("%zu of %zu Linux rules fired\n", fired, n);
+    assert_int_equal(bad, 0);
+    assert_true(n >= LINUX_RULES);
+    end(x);
+    free(x);
+}
+
+static void expressions_have_samples(void **state)
+{
+    static const struct {
+        const char *re, *text;
+    } rows[] = {
+        {"(^|\\/)\\.[^.\\/]", ".w"}, {"a{3}b+c*d?", "aaab"}, {"[0-9]{1,3}\\.x", "0.x"},
+        {"(?:one|two)\\s", "one "},  {"\\d\\w", "7w"},
+    };
+    char out[64];
+    for (size_t i = 0; i < HM_ARRAY_LEN(rows); i++) {
+        sample_regex(rows[i].re, strlen(rows[i].re), out, sizeof out);
+        assert_string_equal(out, rows[i].text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(expressions_have_samples),
+        cmocka_unit_test(every_live_rule_fires_on_an_event_of_ours),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
