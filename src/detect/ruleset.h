@@ -64,6 +64,8 @@ const struct hm_rule *hm_ruleset_rule(const struct hm_ruleset *rs, size_t i);
 bool hm_ruleset_silent(const struct hm_ruleset *rs, size_t i);
 /* Is the rule tried on anything? false: no source of ours (or of the tables) is meant. */
 bool hm_ruleset_live(const struct hm_ruleset *rs, size_t i);
+/* Does a rule of the set ask for this rare system call? The sensor watches only those. */
+bool hm_ruleset_wants_call(const struct hm_ruleset *rs, const char *call);
 const struct hm_names *hm_ruleset_names(const struct hm_ruleset *rs);
 size_t hm_ruleset_bytes(const struct hm_ruleset *rs); /* memory, without scratches */
 

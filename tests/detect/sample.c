@@ -3,6 +3,7 @@
 #include "sample.h"
 #include "detect/view/args.h"
 #include "detect/view/auditd.h"
+#include "detect/view/given.h"
 #include "detect/view/logs.h"
 #include <arpa/inet.h>
 #include <stdio.h>
@@ -210,7 +211,8 @@ static void put_column(struct sample *s, struct line *l, uint64_t action,
     enum hm_field f;
     const char *one;
     for (int r = 0; r < HM_RECORD_COUNT; r++)
-        if (hm_audit_column((enum hm_record)r, c, &f, &one) == HM_COLUMN_ROW) {
+        if (hm_audit_column((enum hm_audit_record)r, c, &f, &one) == HM_COLUMN_ROW &&
+            hm_given(action, f)) {
             put_row(s, f, text, 10);
             if (c != HM_COLUMN_NAME)
                 return;

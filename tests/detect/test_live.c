@@ -4,7 +4,7 @@
 #include "linux_rules.h"
 #include "sample.h"
 #include "detect/coverage.h"
-#include "detect/match/match.h"
+#include "detect/ruleset.h"
 #include "detect/view/given.h"
 
 #define SEEDS 400
@@ -12,25 +12,18 @@
 struct proof {
     struct reading r;
     struct hm_bindings *b;
-    struct hm_program *p;
-    struct hm_scratch *s;
+    struct hm_ruleset *rs;
+    struct hm_match_scratch *s;
     struct sample sample;
 };
 
-static bool fires(struct proof *x, uint32_t rule, const struct hm_route *route)
+static bool fires(struct proof *x, uint32_t rule)
 {
-    struct hm_reading readings[HM_READINGS_MAX];
     const uint32_t *hits;
-    size_t n = hm_readings(x->b, route->view, &x->sample.e, readings);
-    for (size_t i = 0; i < n; i++) {
-        if (route->view == HM_VIEW_LOG && !(readings[i].logs & route->logs))
-            continue;
-        size_t count =
-            hm_program_match(x->p, x->s, &readings[i].view, 1u << route->view, NULL, &hits);
-        for (size_t k = 0; k < count; k++)
-            if (hits[k] == rule)
-                return true;
-    }
+    size_t n = hm_ruleset_match_event(x->rs, x->s, &x->sample.e, &hits);
+    for (size_t i = 0; i < n; i++)
+        if (hits[i] == rule)
+            return true;
     return false;
 }
 
@@ -58,7 +51,7 @@ static bool shown(struct proof *x, uint32_t rule)
         for (size_t a = 0; a < actions; a++) {
             sample_event(&x->sample, e, x->r.names, &route, any ? any_action[a] : route.actions[a],
                          seed);
-            if (ours(&x->sample.e) && fires(x, rule, &route))
+            if (ours(&x->sample.e) && fires(x, rule))
                 return true;
         }
     return false;
@@ -72,27 +65,18 @@ static void begin(struct proof *x)
     linux_rules_add_folder(&x->r, "rules/linux");
     linux_rules_add_folder(&x->r, "rules-threat-hunting/linux");
     reading_finish(&x->r);
-    size_t n = hm_sigma_rule_count(x->r.c);
-    struct hm_program_rule *rules = calloc(n, sizeof *rules);
-    for (size_t i = 0; i < n; i++) {
-        const struct hm_sigma_entry *e = hm_sigma_rule_at(x->r.c, i);
-        struct hm_route route;
-        assert_true(
-            hm_logsource_route(e->source.product, e->source.category, e->source.service, &route));
-        rules[i] = (struct hm_program_rule){e->condition, 1u << route.view};
-    }
+    struct hm_ruleset_options o = {.target = HM_TARGET_EVENTS};
     assert_int_equal(hm_bindings_new(x->r.names, &x->b), 0);
-    if (hm_program_compile(rules, n, x->r.names, &x->p, &err) < 0)
+    if (hm_ruleset_build(x->r.c, x->r.names, &o, &x->rs, &err) < 0)
         fail_msg("%s", err.text);
-    free(rules);
-    assert_non_null(x->s = hm_scratch_new(x->p, 0));
+    assert_non_null(x->s = hm_match_scratch_new(x->rs));
 }
 
 static void end(struct proof *x)
 {
     sample_done(&x->sample);
-    hm_scratch_free(x->s);
-    hm_program_free(x->p);
+    hm_match_scratch_free(x->s);
+    hm_ruleset_free(x->rs);
     hm_bindings_free(x->b);
     reading_close(&x->r);
 }

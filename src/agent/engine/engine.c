@@ -219,6 +219,8 @@ static int start(struct hm_engine *g, struct hm_error *err)
         r = build(g, &s, instance, err);
     if (r == 0)
         hm_engine_set_uplink(g, hm_steal_fd(&g->fds[HM_ENGINE_UPLINK]));
+    if (r == 0)
+        hm_engine_say_calls(g);
     return r;
 }
 

@@ -169,6 +169,7 @@ void hm_engine_reload_tick(struct hm_engine *g)
         struct hm_ruleset *old = g->rules;
         g->rules = hm_steal(&l->rules);
         hm_ruleset_free(old);
+        hm_engine_say_calls(g);
     } else {
         hm_warn("content version %llu is refused: %s", (unsigned long long)l->version, no);
     }

@@ -2,6 +2,7 @@
 #include "agent/engine/limits.h"
 #include "agent/engine/process.h"
 #include "agent/messages.h"
+#include "agent/sensor/calls.h"
 #include "base/log.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -82,6 +83,15 @@ void hm_engine_say_durable(struct hm_engine *g)
     /* One that waits is enough: the next tick says the rest. */
     if (g->uplink.fd >= 0 && hm_outbox_count(g->uplink.out) == 0)
         (void)say(g, &g->uplink, &hm_desc_durable, &m);
+}
+
+void hm_engine_say_calls(struct hm_engine *g)
+{
+    struct hm_msg_watch_calls m = {0};
+    for (uint32_t i = 0; g->rules && i < hm_rare_count; i++)
+        if (hm_ruleset_wants_call(g->rules, hm_rare_name(i)))
+            m.calls |= UINT64_C(1) << i;
+    (void)say(g, &g->monitor, &hm_desc_watch_calls, &m);
 }
 
 void hm_engine_set_uplink(struct hm_engine *g, int fd)

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 #define MAGIC   UINT64_C(0x31534c55524d4848) /* "HHMRULS1" */
-#define VERSION 1
+#define VERSION 2
 
 static void put_text(struct hm_buf *out, const char *s)
 {
@@ -49,6 +49,7 @@ static void put_body(const struct hm_ruleset *rs, struct hm_buf *out)
     hm_buf_put_varint(out, rs->count);
     for (size_t i = 0; i < rs->count; i++)
         put_rule(out, rs, i);
+    hm_buf_put_varint(out, rs->calls);
     hm_buf_put_varint(out, rs->source_count);
     for (size_t i = 1; rs->target == HM_TARGET_EVENTS && i < rs->source_count; i++) {
         hm_buf_put_u8(out, (uint8_t)rs->keys[i].view);
@@ -155,6 +156,7 @@ static int get_rules(struct hm_ruleset *rs, struct hm_cursor *c)
 
 static int get_sources(struct hm_ruleset *rs, struct hm_cursor *c)
 {
+    rs->calls = hm_cursor_varint(c);
     uint64_t n = hm_cursor_varint(c);
     bool events = rs->target == HM_TARGET_EVENTS;
     if (n < 1 || n > (events ? HM_SET_KEYS_MAX : HM_SOURCES_MAX))

@@ -1,6 +1,7 @@
 /* Owns the way from a collection to a rule set: what a hit tells is copied, log sources become
  * numbers, trees are compiled. */
 #include "base/clock.h"
+#include "detect/coverage.h"
 #include "detect/folder.h"
 #include "detect/limits.h"
 #include "detect/match/limits.h"
@@ -186,6 +187,16 @@ int hm_set_finish(struct hm_ruleset *rs)
     return hm_bindings_new(rs->names, &rs->bindings);
 }
 
+/* From the trees, which the finished set no longer has. */
+static void note_calls(struct hm_ruleset *rs, const struct hm_sigma_collection *c)
+{
+    const char *call;
+    for (size_t i = 0; i < rs->count && rs->target == HM_TARGET_EVENTS; i++)
+        for (size_t k = 0; rs->live[i] && (call = hm_call_at(k)); k++)
+            if (hm_wants_call(hm_sigma_rule_at(c, i)->condition, rs->bindings, call))
+                rs->calls |= UINT64_C(1) << k;
+}
+
 static int build(struct hm_ruleset *rs, const struct hm_sigma_collection *c,
                  const struct hm_ruleset_options *o, struct hm_error *err)
 {
@@ -202,7 +213,11 @@ static int build(struct hm_ruleset *rs, const struct hm_sigma_collection *c,
     if (!r)
         r = plan_rules(&p, err);
     hm_arena_free(p.arena);
-    return r ? r : hm_set_finish(rs);
+    if (!r)
+        r = hm_set_finish(rs);
+    if (!r)
+        note_calls(rs, c);
+    return r;
 }
 
 int hm_ruleset_build(const struct hm_sigma_collection *c, struct hm_names *names,

@@ -1,4 +1,5 @@
 /* Owns what is asked of a finished rule set, and the scratch that a thread matches with. */
+#include "detect/coverage.h"
 #include "detect/set/set.h"
 #include "base/clock.h"
 #include "detect/match/limits.h"
@@ -22,6 +23,15 @@ bool hm_ruleset_silent(const struct hm_ruleset *rs, size_t i)
 bool hm_ruleset_live(const struct hm_ruleset *rs, size_t i)
 {
     return i < rs->count && rs->live[i];
+}
+
+bool hm_ruleset_wants_call(const struct hm_ruleset *rs, const char *call)
+{
+    const char *at;
+    for (size_t i = 0; (at = hm_call_at(i)); i++)
+        if (rs->calls >> i & 1 && strcmp(at, call) == 0)
+            return true;
+    return false;
 }
 
 const struct hm_names *hm_ruleset_names(const struct hm_ruleset *rs)

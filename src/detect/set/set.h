@@ -46,6 +46,7 @@ struct hm_ruleset {
     size_t hint_count;
     uint32_t *hints; /* fields: a record that has none of them is tried by every rule */
     bool routed;
+    uint64_t calls; /* EVENTS: rare system calls that some rule asks for; bit i: hm_call_at(i) */
 };
 
 struct hm_match_scratch {
