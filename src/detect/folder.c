@@ -69,8 +69,8 @@ static int walk_entry(struct walk *w, int dir_fd, const char *prefix, const stru
     struct stat st;
     if (fstat(fd, &st))
         return -errno;
-    if (S_ISDIR(st.st_mode) && strcmp(d->d_name, "pipelines") == 0)
-        return 0; /* processing pipelines lie beside the rules and are none */
+    if (S_ISDIR(st.st_mode) && depth == 0 && strcmp(d->d_name, "pipelines") == 0)
+        return 0; /* processing pipelines lie beside our rules and are none */
     if (S_ISDIR(st.st_mode))
         return depth < HM_RULE_DIR_DEPTH ? walk_dir(w, fd, path, depth + 1) : -ELOOP;
     return is_rule(d->d_name) ? give_file(w, fd, path) : 0;

@@ -13,6 +13,7 @@ struct reading {
     struct hm_sigma_collection *c;
     int problems;
     struct hm_rule_problem first; /* the first problem */
+    bool tell;                    /* print them */
 };
 
 static inline void on_problem(void *ctx, const struct hm_rule_problem *p)
@@ -20,6 +21,8 @@ static inline void on_problem(void *ctx, const struct hm_rule_problem *p)
     struct reading *r = ctx;
     if (r->problems++ == 0)
         r->first = *p;
+    if (r->tell)
+        print_message("%s:%u:%u: %s\n", p->path, p->error.line, p->error.column, p->error.text);
 }
 
 static inline void reading_open(struct reading *r, const struct hm_placeholders *lists)

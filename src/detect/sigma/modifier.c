@@ -334,11 +334,26 @@ static int apply_one(struct reader *r, const struct row *row, struct hm_sigma_va
     }
 }
 
+/* Room for count more; it doubles inside the arena. */
+static int more_values(struct reader *r, struct hm_values *vs, size_t count)
+{
+    if (vs->count + count <= vs->cap)
+        return 0;
+    size_t bigger = (vs->count + count) * 2;
+    struct hm_sigma_value *items = hm_arena_alloc(r->l->arena, bigger * sizeof *items);
+    if (!items)
+        return -ENOMEM;
+    if (vs->count)
+        memcpy(items, vs->items, vs->count * sizeof *items);
+    vs->items = items;
+    vs->cap = bigger;
+    return 0;
+}
+
 /* base64offset and windash: one value becomes several alternatives. */
 static int apply_many(struct reader *r, const struct row *row, struct hm_values *vs)
 {
-    struct hm_sigma_value *out = NULL;
-    size_t n = 0;
+    struct hm_values out = {0};
     for (size_t i = 0; i < vs->count; i++) {
         struct hm_text three[3], *texts = three;
         size_t count = HM_ARRAY_LEN(three);
@@ -349,23 +364,18 @@ static int apply_many(struct reader *r, const struct row *row, struct hm_values 
                                            : hm_text_base64_offsets(r->l, v->text, three);
         if (e)
             return at_place(r, v, e);
-        if (n + count > HM_ALTERNATIVES_MAX)
+        if (out.count + count > HM_ALTERNATIVES_MAX)
             return at_place(
                 r, v,
                 hm_fail(r->l->err, -E2BIG, "one value becomes more than %d", HM_ALTERNATIVES_MAX));
-        struct hm_sigma_value *more = hm_arena_alloc(r->l->arena, (n + count) * sizeof *more);
-        if (!more)
+        if (more_values(r, &out, count))
             return -ENOMEM;
-        if (n)
-            memcpy(more, out, n * sizeof *more);
         for (size_t k = 0; k < count; k++) {
-            more[n] = *v;
-            more[n++].text = texts[k];
+            out.items[out.count] = *v;
+            out.items[out.count++].text = texts[k];
         }
-        out = more;
     }
-    vs->items = out;
-    vs->count = n;
+    *vs = out;
     return 0;
 }
 
