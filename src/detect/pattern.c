@@ -49,7 +49,11 @@ static bool glob(const struct hm_pattern *p, struct hm_slice t)
         if (pi < p->text.len && p->text.p[pi] == ANY) {
             star = pi++;
             mark = ti;
-        } else if (pi < p->text.len && (p->text.p[pi] == ONE || p->text.p[pi] == c)) {
+        } else if (pi < p->text.len && p->text.p[pi] == ONE) {
+            pi++;
+            for (ti++; ti < t.len && (t.p[ti] & 0xc0) == 0x80 && t.p[ti - 1] >= 0x80;)
+                ti++; /* "a single mandatory character", not a byte of one */
+        } else if (pi < p->text.len && p->text.p[pi] == c) {
             pi++;
             ti++;
         } else if (star != SIZE_MAX) {

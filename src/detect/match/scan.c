@@ -89,7 +89,11 @@ static bool glob(const uint8_t *pat, size_t pat_len, const uint8_t *t, size_t le
         if (pi < pat_len && pat[pi] == 0x01) {
             star = pi++;
             mark = ti;
-        } else if (pi < pat_len && (pat[pi] == 0x02 || pat[pi] == t[ti])) {
+        } else if (pi < pat_len && pat[pi] == 0x02) {
+            pi++;
+            for (ti++; ti < len && (t[ti] & 0xc0) == 0x80 && t[ti - 1] >= 0x80;)
+                ti++; /* "a single mandatory character", not a byte of one */
+        } else if (pi < pat_len && pat[pi] == t[ti]) {
             pi++;
             ti++;
         } else if (star != SIZE_MAX) {
