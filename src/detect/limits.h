@@ -25,3 +25,4 @@
 #define HM_TIMESPAN_MAX_SECONDS 31622400 /* a year: windows are kept in memory */
 #define HM_CORRELATION_MAX_DEPTH 16  /* correlations of correlations */
 #define HM_PLACEHOLDER_VALUES_MAX 20000 /* of one tenant-supplied list */
+#define HM_SQL_MAX_BYTES (4 << 20) /* of one rule as a condition; the longest lists make 100 KiB */
