@@ -370,6 +370,34 @@ static int rollback(struct hm_cli *c)
     return post(c, API "/rollback", body, &done);
 }
 
+static int rings(struct hm_cli *c)
+{
+    static const struct hm_text
+        usage = {"content rings CANARY% EARLY% [CANARY-GROUP [EARLY-GROUP]] [--limit ALERTS]",
+                 "content rings カナリア% 先行% [カナリアのグループ [先行のグループ]] "
+                 "[--limit アラート数]"},
+        done = {"rings are set (hinomi content status)",
+                "配布段階を設定しました（hinomi content status）"};
+    cJSON *o = NULL, *body;
+
+    if (c->argc < 3)
+        return hm_say(c, HM_EXIT_USAGE, &usage);
+    body = cJSON_CreateObject();
+    cJSON_AddNumberToObject(body, "canary_percent", strtod(c->args[1], NULL));
+    cJSON_AddNumberToObject(body, "early_percent", strtod(c->args[2], NULL));
+    if (c->argc > 3)
+        cJSON_AddStringToObject(body, "canary_group", c->args[3]);
+    if (c->argc > 4)
+        cJSON_AddStringToObject(body, "early_group", c->args[4]);
+    if (c->o.limit)
+        cJSON_AddNumberToObject(body, "alert_least", strtod(c->o.limit, NULL));
+    int code = hm_send(c, "PATCH", API "/rings", body, &o);
+    cJSON_Delete(o);
+    if (!code)
+        puts(hm_text(&done, c->lang));
+    return code;
+}
+
 static int export_bundle(struct hm_cli *c)
 {
     static const struct hm_text usage = {"content export VERSION > bundle.hinomi",
@@ -442,12 +470,13 @@ int hm_cmd_content(struct hm_cli *c)
     static const struct {
         const char *name;
         int (*run)(struct hm_cli *c);
-    } verbs[] = {{"import", import},        {"list", list},       {"show", show},
-                 {"status", status},        {"publish", publish}, {"rollback", rollback},
-                 {"export", export_bundle}, {"trust", trust}};
+    } verbs[] = {
+        {"import", import},   {"list", list},         {"show", show},   {"status", status},
+        {"publish", publish}, {"rollback", rollback}, {"rings", rings}, {"export", export_bundle},
+        {"trust", trust}};
     static const struct hm_text usage = {
-        "content import|list|show|status|publish|rollback|export|trust (hinomi help)",
-        "content import|list|show|status|publish|rollback|export|trust（hinomi help）"};
+        "content import|list|show|status|publish|rollback|rings|export|trust (hinomi help)",
+        "content import|list|show|status|publish|rollback|rings|export|trust（hinomi help）"};
     const char *what = c->argc ? c->args[0] : "list";
 
     for (size_t i = 0; i < HM_ARRAY_LEN(verbs); i++)

@@ -80,7 +80,8 @@ static const struct command commands[] = {
     {"rules", "", {"detection rules, and those that were refused", "検知ルール"}, hm_cmd_rules},
     {"content",
      "import FILE|DIR [--name N] [--note TEXT] [--publish canary|all] | list | show V | status | "
-     "publish V [--all] [--soak S] | rollback [V] --reason TEXT | export V | "
+     "publish V [--all] [--soak S] | rollback [V] --reason TEXT | "
+     "rings CANARY% EARLY% [GROUP [GROUP]] [--limit ALERTS] | export V | "
      "trust list|add NAME KEY|remove NAME",
      {"detection content: versions, rings of endpoints, bundles for closed networks",
       "検知コンテンツ（バージョン、配布段階、閉域網向けバンドル）"},
