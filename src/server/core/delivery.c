@@ -626,18 +626,18 @@ static int look_at(void *ctx, const struct hm_content_endpoint *e)
     return has ? count_alerts(l, e->id) : 0;
 }
 
-static int tell_rolled_back(struct hm_core *k, const struct hm_rollout *r, const char *why,
-                            const uint8_t endpoint[HM_ID_BYTES])
+static int tell_rolled_back(struct hm_core *k, const struct hm_rollout *r,
+                            const struct hm_rollout_why *why, const uint8_t endpoint[HM_ID_BYTES])
 {
-    char reason[400], reason_ja[500], key[32];
+    char reason[400], reason_ja[700], key[32];
     snprintf(reason, sizeof reason,
              "Content version %" PRIu64 " was taken back in ring %s: %s. The content before comes "
              "back as a new version.",
-             r->candidate, hm_stage_names[r->stage], why);
+             r->candidate, hm_stage_names[r->stage], why->en);
     snprintf(reason_ja, sizeof reason_ja,
              "検知コンテンツのバージョン %" PRIu64
              " を段階 %s で取り消しました（%s）。以前の内容を新しいバージョンとして配布します。",
-             r->candidate, hm_stage_names[r->stage], why);
+             r->candidate, hm_stage_names[r->stage], why->ja);
     snprintf(key, sizeof key, "%" PRIu64, r->candidate);
     struct hm_notice n = {.rule = "hinomi.content-rolled-back",
                           .title = "New detection content was taken back automatically",
@@ -650,15 +650,16 @@ static int tell_rolled_back(struct hm_core *k, const struct hm_rollout *r, const
 }
 
 static int go_back(struct hm_core *k, const struct hm_rollout *r, const struct look *l,
-                   const char *why)
+                   const struct hm_rollout_why *why)
 {
-    hm_warn("content version %" PRIu64 " of %s is rolled back: %s", r->candidate, r->tenant, why);
+    hm_warn("content version %" PRIu64 " of %s is rolled back: %s", r->candidate, r->tenant,
+            why->en);
     int e = hm_control_begin(k->c);
     if (e)
         return e;
-    e = hm_content_rollback(k->c, r->tenant, 0, why, "automatic");
+    e = hm_content_rollback(k->c, r->tenant, 0, why->en, "automatic");
     if (!e)
-        e = hm_audit_add(k->c, r->tenant, "automatic", "content.rolled-back", r->tenant, why);
+        e = hm_audit_add(k->c, r->tenant, "automatic", "content.rolled-back", r->tenant, why->en);
     if (!e)
         e = tell_rolled_back(k, r, why, l->last);
     e = hm_control_end(k->c, e);
@@ -691,7 +692,7 @@ static int judge(void *ctx, const struct hm_rollout *r)
 {
     struct hm_core *k = ctx;
     struct look l = {.k = k, .r = r, .now_ms = hm_control_now_ms()};
-    char why[200] = "";
+    struct hm_rollout_why why = {0};
     if (!r->candidate || hm_rollout_reach(r->stage) == HM_RING_COUNT)
         return 0;
     int e = hm_content_version_get(k->c, r->tenant, r->candidate, copy_refused, &l);
@@ -699,8 +700,8 @@ static int judge(void *ctx, const struct hm_rollout *r)
         e = hm_content_endpoints(k->c, r->tenant, look_at, &l);
     if (e)
         return e;
-    enum hm_rollout_event v = hm_rollout_judge(r, &l.h, l.now_ms, why, sizeof why);
-    return v == HM_ROLLOUT_BAD ? go_back(k, r, &l, why) : v == HM_ROLLOUT_SOAKED ? go_on(k, r) : 0;
+    enum hm_rollout_event v = hm_rollout_judge(r, &l.h, l.now_ms, &why);
+    return v == HM_ROLLOUT_BAD ? go_back(k, r, &l, &why) : v == HM_ROLLOUT_SOAKED ? go_on(k, r) : 0;
 }
 
 void hm_delivery_tick(struct hm_core *k)

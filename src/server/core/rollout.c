@@ -44,24 +44,31 @@ static bool jumped(const struct hm_rollout *r, const struct hm_ring_health *h)
     return h->alerts > h->usual * r->alert_factor && h->alerts >= h->usual + r->alert_least;
 }
 
-static bool is_bad(const struct hm_rollout *r, const struct hm_ring_health *h, char *text,
-                   size_t len)
+#define SAY(why, english, japanese, ...)                                                           \
+    (snprintf((why)->en, sizeof(why)->en, english, __VA_ARGS__),                                   \
+     snprintf((why)->ja, sizeof(why)->ja, japanese, __VA_ARGS__))
+
+static bool is_bad(const struct hm_rollout *r, const struct hm_ring_health *h,
+                   struct hm_rollout_why *w)
 {
     if (too_many(r, h, h->refused))
-        snprintf(text, len, "%" PRIu64 " of %" PRIu64 " endpoints did not take it", h->refused,
-                 h->endpoints);
+        SAY(w, "%" PRIu64 " of %" PRIu64 " endpoints did not take it",
+            "%" PRIu64 " 台（対象 %" PRIu64 " 台）の端末が受け付けませんでした", h->refused,
+            h->endpoints);
     else if (too_many(r, h, h->worse))
-        snprintf(text, len, "%" PRIu64 " endpoints refuse more of its rules than the server did",
-                 h->worse);
+        SAY(w, "%" PRIu64 " endpoints refuse more of its rules than the server did",
+            "%" PRIu64 " 台の端末で、サーバーの検証より多くのルールが拒否されました", h->worse);
     else if (too_many(r, h, h->restarted))
-        snprintf(text, len, "the engine of %" PRIu64 " endpoints ended again and again under it",
-                 h->restarted);
+        SAY(w, "the engine of %" PRIu64 " endpoints ended again and again under it",
+            "%" PRIu64 " 台の端末で検知エンジンが繰り返し異常終了しました", h->restarted);
     else if (fell_silent(h))
-        snprintf(text, len, "%" PRIu64 " of %" PRIu64 " endpoints fell silent under it", h->silent,
-                 h->have);
+        SAY(w, "%" PRIu64 " of %" PRIu64 " endpoints fell silent under it",
+            "%" PRIu64 " 台（適用済み %" PRIu64 " 台）の端末から応答がなくなりました", h->silent,
+            h->have);
     else if (jumped(r, h))
-        snprintf(text, len, "%" PRIu64 " alerts where %" PRIu64 " are usual in the same time",
-                 h->alerts, h->usual);
+        SAY(w, "%" PRIu64 " alerts where %" PRIu64 " are usual in the same time",
+            "アラートが %" PRIu64 " 件発生しました（同じ時間の通常は %" PRIu64 " 件）", h->alerts,
+            h->usual);
     else
         return false;
     return true;
@@ -78,11 +85,11 @@ static bool soaked(const struct hm_rollout *r, const struct hm_ring_health *h, u
 }
 
 enum hm_rollout_event hm_rollout_judge(const struct hm_rollout *r, const struct hm_ring_health *h,
-                                       uint64_t now_ms, char *text, size_t len)
+                                       uint64_t now_ms, struct hm_rollout_why *ret_why)
 {
     if (hm_rollout_reach(r->stage) == HM_RING_COUNT)
         return HM_ROLLOUT_WAIT;
-    if (is_bad(r, h, text, len))
+    if (is_bad(r, h, ret_why))
         return HM_ROLLOUT_BAD;
     return soaked(r, h, now_ms) ? HM_ROLLOUT_SOAKED : HM_ROLLOUT_WAIT;
 }

@@ -27,6 +27,8 @@ struct hm_ring_health { /* of all endpoints that are meant to have the candidate
 };
 #define HM_ROLLOUT_RESTARTS  2
 #define HM_ROLLOUT_SILENT_MS (5 * 60 * 1000ull)
-/* text: why, in words for the record, when the event is BAD. */
+struct hm_rollout_why { /* words for the record and for people, when the event is BAD */
+    char en[200], ja[300];
+};
 enum hm_rollout_event hm_rollout_judge(const struct hm_rollout *r, const struct hm_ring_health *h,
-                                       uint64_t now_ms, char *text, size_t len);
+                                       uint64_t now_ms, struct hm_rollout_why *ret_why);
