@@ -19,7 +19,8 @@ struct hm_options { /* NULL, false or 0: not given */
     const char *server, *ca_sha256, *user, *endpoint, *class, *action, *process, *q, *from, *to;
     const char *state, *severity, *reason, *group, *limit, *expires, *uses, *wait, *rules;
     const char *warninglists, *title, *owner, *rule, *where;
-    const char *name, *note, *publish, *soak;
+    const char *name, *note, *publish, *soak, *kind, *url, *collection, *every, *secret_file;
+    bool private_net, may_shrink;
     bool preview, json, follow, all, no_wait, no_tree, proto, markdown, help;
 };
 

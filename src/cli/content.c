@@ -470,13 +470,15 @@ int hm_cmd_content(struct hm_cli *c)
     static const struct {
         const char *name;
         int (*run)(struct hm_cli *c);
-    } verbs[] = {
-        {"import", import},   {"list", list},         {"show", show},   {"status", status},
-        {"publish", publish}, {"rollback", rollback}, {"rings", rings}, {"export", export_bundle},
-        {"trust", trust}};
+    } verbs[] = {{"import", import},   {"list", list},
+                 {"show", show},       {"status", status},
+                 {"publish", publish}, {"rollback", rollback},
+                 {"rings", rings},     {"export", export_bundle},
+                 {"trust", trust},     {"source", hm_content_source}};
     static const struct hm_text usage = {
-        "content import|list|show|status|publish|rollback|rings|export|trust (hinomi help)",
-        "content import|list|show|status|publish|rollback|rings|export|trust（hinomi help）"};
+        "content import|list|show|status|publish|rollback|rings|export|trust|source (hinomi help)",
+        "content import|list|show|status|publish|rollback|rings|export|trust|source（hinomi "
+        "help）"};
     const char *what = c->argc ? c->args[0] : "list";
 
     for (size_t i = 0; i < HM_ARRAY_LEN(verbs); i++)

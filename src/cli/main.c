@@ -82,7 +82,9 @@ static const struct command commands[] = {
      "import FILE|DIR [--name N] [--note TEXT] [--publish canary|all] | list | show V | status | "
      "publish V [--all] [--soak S] | rollback [V] --reason TEXT | "
      "rings CANARY% EARLY% [GROUP [GROUP]] [--limit ALERTS] | export V | "
-     "trust list|add NAME KEY|remove NAME",
+     "trust list|add NAME KEY|remove NAME | source list|add NAME --kind http|taxii|folder --url U "
+     "[--collection ID] [--every S] [--user U] [--secret-file F] [--private] [--publish RING]"
+     "|pull NAME|remove NAME",
      {"detection content: versions, rings of endpoints, bundles for closed networks",
       "検知コンテンツ（バージョン、配布段階、閉域網向けバンドル）"},
      hm_cmd_content},
@@ -157,6 +159,13 @@ static const struct option {
     VALUE("note", note),
     VALUE("publish", publish),
     VALUE("soak", soak),
+    VALUE("kind", kind),
+    VALUE("url", url),
+    VALUE("collection", collection),
+    VALUE("every", every),
+    VALUE("secret-file", secret_file),
+    FLAG("private", private_net),
+    FLAG("may-shrink", may_shrink),
     FLAG("json", json),
     FLAG("follow", follow),
     FLAG("all", all),

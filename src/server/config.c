@@ -51,6 +51,8 @@ static const struct key keys[] = {
     {KEY(packages), "/usr/share/hinomi/packages", "the agent's package, to hand out",
      "配布するエージェントのパッケージ", good_any},
     {KEY(rules), "/usr/share/hinomi/rules", "detection rules", "検知ルール", good_any},
+    {KEY(feeds), "/var/lib/hinomi/feeds", "folder that sources of detection content may be beneath",
+     "検知コンテンツの取得元フォルダーを置く場所", good_any},
     {KEY(language), "en", "en or ja: language of new accounts",
      "en または ja（新しい利用者の言語）", good_language},
 };

@@ -12,6 +12,7 @@ struct hm_server_config {
     char agents_listen[HM_CONFIG_VALUE_MAX], console_listen[HM_CONFIG_VALUE_MAX];
     char public_host[HM_CONFIG_VALUE_MAX];
     char www[HM_CONFIG_VALUE_MAX], packages[HM_CONFIG_VALUE_MAX], rules[HM_CONFIG_VALUE_MAX];
+    char feeds[HM_CONFIG_VALUE_MAX];
     char language[HM_CONFIG_VALUE_MAX];
 };
 

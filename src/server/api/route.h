@@ -60,6 +60,10 @@ void hm_handle_import_new(struct hm_worker *w, struct hm_call *c);
 void hm_handle_import_data(struct hm_worker *w, struct hm_call *c);
 void hm_handle_import_finish(struct hm_worker *w, struct hm_call *c);
 void hm_handle_import(struct hm_worker *w, struct hm_call *c);
+void hm_handle_sources(struct hm_worker *w, struct hm_call *c); /* handle_source.c */
+void hm_handle_source_set(struct hm_worker *w, struct hm_call *c);
+void hm_handle_source_pull(struct hm_worker *w, struct hm_call *c);
+void hm_handle_source_remove(struct hm_worker *w, struct hm_call *c);
 void hm_handle_publish(struct hm_worker *w, struct hm_call *c);
 void hm_handle_rollback(struct hm_worker *w, struct hm_call *c);
 void hm_handle_rings(struct hm_worker *w, struct hm_call *c);

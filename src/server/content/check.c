@@ -36,9 +36,8 @@ static int write_part(int dir_fd, const struct hm_bundle_input *part)
 static void on_problem(void *ctx, const struct hm_rule_problem *p)
 {
     struct hm_content_job *j = ctx;
-    size_t layer = j->ask->layer.len, before = j->problems.len;
-    bool own = layer && strncmp(p->path, (const char *)j->ask->layer.p, layer) == 0 &&
-               p->path[layer] == '/';
+    size_t before = j->problems.len;
+    bool own = hm_slice_eq(hm_parts_layer(p->path), j->ask->layer);
     j->refused++;
     j->layer_refused += own;
     if (j->refused > HM_CONTENT_PROBLEMS)

@@ -8,3 +8,4 @@
 #define HM_CONTENT_REPORT_MAX (120 * 1024) /* fits a packet of our own sockets */
 #define HM_CONTENT_ARENA_MAX  (320ull << 20)
 #define HM_CONTENT_LAYER_MAX  32
+#define HM_CONTENT_LAYERS_MAX 64 /* of a bundle that is carried in */

@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 struct content {
-    int core, rules_fd, dir_fd; /* -1: not there */
-    pid_t pid;                  /* of the job under way; 0 none */
+    int core, rules_fd, feeds_fd, dir_fd; /* -1: not there */
+    pid_t pid;                            /* of the job under way; 0 none */
     int pidfd;
     uint64_t job;
     struct hm_buf in;
@@ -63,7 +63,7 @@ static void run_job(const struct content *s, const struct hm_msg_content_job *as
 {
     struct hm_buf report = HM_BUF(HM_CONTENT_REPORT_MAX);
     struct hm_error err = {0};
-    struct hm_content_job j = {.ask = ask, .rules_fd = s->rules_fd};
+    struct hm_content_job j = {.ask = ask, .rules_fd = s->rules_fd, .feeds_fd = s->feeds_fd};
     int body = -1, next = 0;
     set_limits();
     for (int i = 0; i < HM_CONTENT_FDS; i++)
@@ -179,13 +179,24 @@ static void serve(struct content *s)
     }
 }
 
+/* A folder that does not exist was handed over as something else. */
+static void allow_folder(int *fd, struct hm_sandbox_path *paths, size_t *n)
+{
+    struct stat st;
+    if (fstat(*fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+        paths[(*n)++] = (struct hm_sandbox_path){*fd, false};
+    } else {
+        close(*fd);
+        *fd = -1;
+    }
+}
+
 /* Feeds need the resolver and the certificates of this machine. */
 static int confine(struct content *s, const char *state, struct hm_error *err)
 {
     static const char *const needed[] = {"/etc", "/lib", "/usr/lib", "/run", "/usr/share"};
-    struct hm_sandbox_path paths[2 + HM_ARRAY_LEN(needed)];
+    struct hm_sandbox_path paths[3 + HM_ARRAY_LEN(needed)];
     char dir[HM_CONFIG_VALUE_MAX + 16];
-    struct stat st;
     size_t n = 0;
     int abi = 0;
     snprintf(dir, sizeof dir, "%s/content", state);
@@ -193,12 +204,8 @@ static int confine(struct content *s, const char *state, struct hm_error *err)
     if (s->dir_fd < 0 || fchdir(s->dir_fd) < 0)
         return hm_fail(err, -errno, "%s: %s", dir, strerror(errno));
     paths[n++] = (struct hm_sandbox_path){s->dir_fd, true};
-    if (fstat(s->rules_fd, &st) == 0 && S_ISDIR(st.st_mode)) {
-        paths[n++] = (struct hm_sandbox_path){s->rules_fd, false};
-    } else { /* there is no such folder */
-        close(s->rules_fd);
-        s->rules_fd = -1;
-    }
+    allow_folder(&s->rules_fd, paths, &n);
+    allow_folder(&s->feeds_fd, paths, &n);
     for (size_t i = 0; i < HM_ARRAY_LEN(needed); i++) {
         int fd = open(needed[i], O_PATH | O_DIRECTORY | O_CLOEXEC);
         if (fd >= 0)
@@ -214,15 +221,20 @@ int hm_content_main(int argc, char **argv)
 {
     struct hm_role_boot boot;
     struct hm_error err = {0};
-    struct content s = {
-        .core = -1, .rules_fd = -1, .dir_fd = -1, .pidfd = -1, .in = HM_BUF(HM_IPC_MAX_BYTES)};
+    struct content s = {.core = -1,
+                        .rules_fd = -1,
+                        .feeds_fd = -1,
+                        .dir_fd = -1,
+                        .pidfd = -1,
+                        .in = HM_BUF(HM_IPC_MAX_BYTES)};
     (void)argc;
     (void)argv;
     int r = hm_role_begin(HM_ROLE_CONTENT, &boot, &err);
-    if (!r && boot.fd_count != 1)
-        r = hm_fail(&err, -EBADMSG, "no rules folder");
+    if (!r && boot.fd_count != 2)
+        r = hm_fail(&err, -EBADMSG, "no folders of rules and feeds");
     if (!r) {
         s.rules_fd = boot.fds[0];
+        s.feeds_fd = boot.fds[1];
         r = confine(&s, boot.config.state, &err);
     }
     if (r) {

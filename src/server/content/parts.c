@@ -30,18 +30,40 @@ static bool ends_with(const char *s, const char *end)
 /* What an endpoint looks for in a folder of its own stands there, with the layer beneath it. */
 static const char *shelf_of(const char *path)
 {
-    return ends_with(path, ".yar") || ends_with(path, ".yara") ? HM_CONTENT_SHELF_YARA : NULL;
+    if (ends_with(path, ".yar") || ends_with(path, ".yara"))
+        return HM_CONTENT_SHELF_YARA;
+    bool blob = strncmp(path, HM_CONTENT_SHELF_INTEL "/", sizeof HM_CONTENT_SHELF_INTEL) == 0 &&
+                ends_with(path, ".bin");
+    return blob ? HM_CONTENT_SHELF_INTEL : NULL;
+}
+
+static const char *without_shelf(const char *path)
+{
+    static const char *const shelves[] = {HM_CONTENT_SHELF_YARA "/", HM_CONTENT_SHELF_INTEL "/"};
+    for (size_t i = 0; i < HM_ARRAY_LEN(shelves); i++)
+        if (strncmp(path, shelves[i], strlen(shelves[i])) == 0)
+            return path + strlen(shelves[i]);
+    return path;
+}
+
+struct hm_slice hm_parts_layer(const char *path)
+{
+    const char *p = without_shelf(path);
+    return hm_slice(p, strcspn(p, p == path ? "/" : "/."));
 }
 
 static char *joined(struct hm_content_job *j, const char *prefix, const char *path)
 {
     char text[HM_BUNDLE_PATH_MAX * 2];
     const char *shelf = prefix ? shelf_of(path) : NULL;
-    size_t skip = shelf ? strlen(shelf) : 0;
-    if (skip && strncmp(path, shelf, skip) == 0 && path[skip] == '/')
-        path += skip + 1; /* it said so itself */
-    int n = snprintf(text, sizeof text, "%s%s%s%s%s", shelf ? shelf : "", shelf ? "/" : "",
-                     prefix ? prefix : "", prefix ? "/" : "", path);
+    int n;
+    if (!prefix)
+        n = snprintf(text, sizeof text, "%s", path);
+    else if (!shelf)
+        n = snprintf(text, sizeof text, "%s/%s", prefix, path);
+    else /* a blob is one file a layer, or several with a dot between */
+        n = snprintf(text, sizeof text, "%s/%s%s%s", shelf, prefix,
+                     strcmp(shelf, HM_CONTENT_SHELF_INTEL) == 0 ? "." : "/", without_shelf(path));
     return n > 0 && (size_t)n < sizeof text ? hm_arena_strndup(j->arena, text, (size_t)n) : NULL;
 }
 
@@ -87,22 +109,13 @@ static int body_read(void *ctx, void *p, size_t len)
     return 0;
 }
 
-static bool beneath(const char *path, const char *folder)
-{
-    size_t n = strlen(HM_CONTENT_SHELF_YARA);
-    if (strncmp(path, HM_CONTENT_SHELF_YARA, n) == 0 && path[n] == '/')
-        path += n + 1;
-    n = strlen(folder);
-    return strncmp(path, folder, n) == 0 && (path[n] == '/' || path[n] == 0);
-}
-
 static int body_begin(void *ctx, const struct hm_bundle_part *part)
 {
     struct body *b = ctx;
     snprintf(b->path, sizeof b->path, "%s", part->path);
     b->skip = false;
     for (const char *const *w = b->without; w && *w; w++)
-        b->skip |= beneath(part->path, *w);
+        b->skip |= hm_slice_eq(hm_parts_layer(part->path), hm_slice_str(*w));
     hm_buf_clear(&b->data);
     return 0;
 }

@@ -171,7 +171,8 @@ static int begin_build(struct hm_core *k, struct hm_delivery_job *j, struct hm_e
     struct hm_msg_content_job m = {.id = j->ask = ++k->delivery->asks,
                                    .kind = hm_slice_str(j->kind),
                                    .layer = hm_slice_str(j->layer),
-                                   .spec = hm_slice_str(j->spec)};
+                                   .spec = hm_slice_str(j->spec),
+                                   .tenant = hm_slice_str(j->tenant)};
     if (k->peers[HM_PEER_CONTENT].fd < 0)
         return hm_fail(err, -EAGAIN, "the role content is not there");
     if (strcmp(j->kind, "import") == 0) {

@@ -11,16 +11,19 @@
 
 struct due {
     char tenant[HM_TENANT_MAX], name[HM_CONTENT_NAME_MAX + 1], actor[128];
+    char then[16];
     char *spec;
     uint64_t every_s, failures, items;
 };
 
 /* What the role is told: the source as the administrator described it, and what the last pull left
  * behind. */
-static char *spec_of(const struct hm_content_source *s)
+static char *spec_of(const struct hm_content_source *s, char then[16])
 {
     cJSON *o = cJSON_CreateObject();
     cJSON *spec = cJSON_Parse(s->spec), *memory = cJSON_Parse(s->memory);
+    const cJSON *publish = cJSON_GetObjectItemCaseSensitive(spec, "publish");
+    snprintf(then, 16, "%s", cJSON_IsString(publish) ? publish->valuestring : "");
     cJSON_AddStringToObject(o, "name", s->name);
     cJSON_AddStringToObject(o, "kind", s->kind);
     cJSON_AddNumberToObject(o, "items", (double)s->items);
@@ -37,7 +40,7 @@ static int copy_due(void *ctx, const struct hm_content_source *s)
     snprintf(d->tenant, sizeof d->tenant, "%s", s->tenant);
     snprintf(d->name, sizeof d->name, "%s", s->name);
     snprintf(d->actor, sizeof d->actor, "%s", s->actor);
-    d->spec = spec_of(s);
+    d->spec = spec_of(s, d->then);
     d->every_s = s->every_s;
     d->failures = s->failures;
     return d->spec ? 0 : -ENOMEM;
@@ -53,7 +56,7 @@ void hm_source_plan(struct hm_core *k)
         return;
     }
     struct hm_content_job_new j = {
-        .kind = "fetch", .layer = d.name, .spec = d.spec, .note = "", .actor = d.actor, .then = ""};
+        .kind = "fetch", .layer = d.name, .spec = d.spec, .note = "", .actor = d.actor, .then = d.then};
     /* The clock first: whatever becomes of the job, it is not begun again at once. */
     int r = hm_content_source_tried(k->c, d.tenant, d.name, now + d.every_s * 1000, d.failures, "");
     if (!r)

@@ -58,8 +58,10 @@ static int start_fds(const struct hm_children *s, enum hm_server_role role, int 
 
     if (role == HM_ROLE_GATEWAY)
         fds[n++] = fcntl(s->agents_fd, F_DUPFD_CLOEXEC, 0);
-    if (role == HM_ROLE_CONTENT)
+    if (role == HM_ROLE_CONTENT) {
         fds[n++] = open_or_null(NULL, c->rules);
+        fds[n++] = open_or_null(NULL, c->feeds);
+    }
     if (role == HM_ROLE_API) {
         fds[n++] = fcntl(s->console_fd, F_DUPFD_CLOEXEC, 0);
         fds[n++] = open_or_null(c->state, "api/tls.key");
