@@ -116,7 +116,17 @@ static bool whole(const struct want *w, char *out)
     return false;
 }
 
-static char *text_of(struct sample *s, const struct want *w)
+/* A file's name that a rule knows only in part is somewhere: in one of these folders. */
+static const char *folder(const struct want *w, uint32_t seed)
+{
+    static const char *const folders[] = {"", "/tmp/", "/usr/local", "/etc"};
+    for (size_t i = 0; i < w->count; i++)
+        if (w->patterns[i]->kind == HM_PATTERN_PREFIX)
+            return "";
+    return folders[seed % HM_ARRAY_LEN(folders)];
+}
+
+static char *text_of(struct sample *s, const struct want *w, const char *name)
 {
     if (s->used == HM_ARRAY_LEN(s->texts))
         abort();
@@ -126,6 +136,8 @@ static char *text_of(struct sample *s, const struct want *w)
         snprintf(out, SAMPLE_BYTES, "%lld", (long long)w->value);
     if (w->number || whole(w, out))
         return out;
+    if (strcmp(name, "TargetFilename") == 0 || strcmp(name, "name") == 0)
+        add(out, folder(w, s->seed), strlen(folder(w, s->seed)));
     add_kind(out, w, HM_PATTERN_PREFIX);
     add_kind(out, w, HM_PATTERN_GLOB);
     add_kind(out, w, HM_PATTERN_CONTAINS);
@@ -274,14 +286,14 @@ static void put_log(struct sample *s, const struct hm_route *route, char *line, 
 static void put_want(struct sample *s, const struct want *w, const struct hm_names *names,
                      const struct hm_route *route, uint64_t action, struct line *l, char *extra)
 {
-    const char *text = text_of(s, w);
+    const char *name = w->field == HM_NAME_NONE ? "" : hm_names_text(names, w->field);
+    const char *text = text_of(s, w, name);
     struct hm_binding b = {0};
     if (w->field == HM_NAME_NONE) {
         add(extra, text, strlen(text));
         add(extra, " ", 1);
         return;
     }
-    const char *name = hm_names_text(names, w->field);
     if (route->view == HM_VIEW_EVENT) {
         put_event_name(s, name, text);
     } else if (route->view == HM_VIEW_AUDITD) {
@@ -303,6 +315,7 @@ void sample_event(struct sample *s, const struct hm_sigma_entry *rule, const str
     hm_event_clear(&s->e);
     s->lengths.max = 64 * 1024;
     s->used = 0;
+    s->seed = seed;
     hm_event_set_u64(&s->e, HM_F_CLASS, action / 100);
     hm_event_set_u64(&s->e, HM_F_ACTION, action);
     l->text = s->texts[s->used++];

@@ -9,6 +9,7 @@ struct sample { /* an event and the bytes that it borrows */
     struct hm_event e;
     char texts[64][SAMPLE_BYTES];
     size_t used;
+    uint32_t seed;
     struct hm_buf lengths;
 };
 /* Fill an event of this action so that the condition may hold; another seed takes other branches

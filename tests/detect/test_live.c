@@ -3,6 +3,8 @@
  * that no event makes fire would be found here, and so would the opposite. */
 #include "linux_rules.h"
 #include "sample.h"
+#include "agent/engine/policy.h"
+#include "agent/monitor/policy.h"
 #include "detect/coverage.h"
 #include "detect/ruleset.h"
 #include "detect/view/given.h"
@@ -15,6 +17,7 @@ struct proof {
     struct hm_ruleset *rs;
     struct hm_match_scratch *s;
     struct sample sample;
+    struct hm_policy *changed, *read;
 };
 
 static bool fires(struct proof *x, uint32_t rule)
@@ -25,6 +28,28 @@ static bool fires(struct proof *x, uint32_t rule)
         if (hits[i] == rule)
             return true;
     return false;
+}
+
+static struct hm_policy *policy_of(bool read_only)
+{
+    struct hm_buf text = HM_BUF(64 * 1024);
+    struct hm_policy *p = NULL;
+    for (const struct hm_watch_row *row = hm_watch_rows; row->path; row++)
+        if (!read_only || row->read)
+            hm_buf_printf(&text, "%s\n", row->path);
+    assert_int_equal(hm_policy_new(hm_buf_slice(&text), &p, NULL), 0);
+    hm_buf_done(&text);
+    return p;
+}
+
+/* A file that nobody watches is not seen, whatever happens to it. */
+static bool watched(const struct proof *x)
+{
+    const struct hm_event *e = &x->sample.e;
+    bool open = hm_event_u64(e, HM_F_ACTION) == HM_ACTION_FILE_OPEN;
+    if (hm_event_u64(e, HM_F_CLASS) != HM_CLASS_FILE)
+        return true;
+    return hm_policy_path(open ? x->read : x->changed, hm_event_str(e, HM_F_FILE_PATH));
 }
 
 /* Only what the agent's events of this action carry: else the proof would be of another agent. */
@@ -51,7 +76,7 @@ static bool shown(struct proof *x, uint32_t rule)
         for (size_t a = 0; a < actions; a++) {
             sample_event(&x->sample, e, x->r.names, &route, any ? any_action[a] : route.actions[a],
                          seed);
-            if (ours(&x->sample.e) && fires(x, rule))
+            if (ours(&x->sample.e) && watched(x) && fires(x, rule))
                 return true;
         }
     return false;
@@ -70,11 +95,15 @@ static void begin(struct proof *x)
     if (hm_ruleset_build(x->r.c, x->r.names, &o, &x->rs, &err) < 0)
         fail_msg("%s", err.text);
     assert_non_null(x->s = hm_match_scratch_new(x->rs));
+    x->changed = policy_of(false);
+    x->read = policy_of(true);
 }
 
 static void end(struct proof *x)
 {
     sample_done(&x->sample);
+    hm_policy_free(x->changed);
+    hm_policy_free(x->read);
     hm_match_scratch_free(x->s);
     hm_ruleset_free(x->rs);
     hm_bindings_free(x->b);
