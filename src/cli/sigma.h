@@ -3,7 +3,6 @@
 #include "cli/cli.h"
 #include "detect/correlate/correlate.h"
 #include "detect/logsource.h"
-#include "detect/match/match.h"
 #include "detect/record/record.h"
 #include "detect/sigma/collection.h"
 #include <stdio.h>
@@ -61,8 +60,8 @@ void hm_sigma_say(struct hm_slice text, FILE *to);
 #define HM_SIGMA_CACHE_BYTES (4u << 20) /* results of values that come again */
 struct hm_sigma_running {
     const struct hm_sigma_args *args;
-    struct hm_program *program;
-    struct hm_scratch *scratch;
+    struct hm_ruleset *rules;
+    struct hm_match_scratch *scratch;
     struct hm_record *record;
     struct hm_correlate_item *items;
     struct hm_correlator *correlator; /* NULL: the collection has no correlation */

@@ -45,22 +45,19 @@ int hm_sigma_correlator(const struct hm_sigma_set *s,
     return hm_correlator_new(&set, NULL, problem, ctx, &r->correlator);
 }
 
-static const uint32_t every[1]; /* log sources are not told apart here */
 
 static int compile(const struct hm_sigma_set *s, struct hm_sigma_running *r, struct hm_error *err)
 {
-    size_t n = hm_sigma_rule_count(s->collection);
-    struct hm_program_rule *rules = calloc(n + 1, sizeof *rules);
-    if (!rules)
-        return hm_fail(err, -ENOMEM, "out of memory");
-    for (size_t i = 0; i < n; i++)
-        rules[i] =
-            (struct hm_program_rule){hm_sigma_rule_at(s->collection, i)->condition, 1, every};
-    int e = hm_program_compile(rules, n, 1, s->names, &r->program, err);
-    free(rules);
+    struct hm_ruleset_options o = {
+        .target = HM_TARGET_RECORDS,
+        .ignore_logsource = r->args->ignore_logsource,
+        .table_count = s->table_count,
+        .tables = s->tables,
+    };
+    int e = hm_ruleset_build(s->collection, s->names, &o, &r->rules, err);
     if (e < 0)
         return e;
-    r->scratch = hm_scratch_new(r->program, HM_SIGMA_CACHE_BYTES);
+    r->scratch = hm_match_scratch_sized(r->rules, HM_SIGMA_CACHE_BYTES);
     return r->scratch ? 0 : hm_fail(err, -ENOMEM, "out of memory");
 }
 
@@ -98,8 +95,8 @@ void hm_sigma_running_done(struct hm_sigma_running *r)
 {
     hm_correlator_free(r->correlator);
     hm_record_free(r->record);
-    hm_scratch_free(r->scratch);
-    hm_program_free(r->program);
+    hm_match_scratch_free(r->scratch);
+    hm_ruleset_free(r->rules);
     free(r->items);
     *r = (struct hm_sigma_running){0};
 }
@@ -117,8 +114,7 @@ int hm_sigma_read(struct hm_sigma_running *r, struct hm_slice line, struct hm_er
 
 size_t hm_sigma_match(struct hm_sigma_running *r, const uint32_t **ret_rules)
 {
-    return hm_program_match(r->program, r->scratch, hm_record_view(r->record), every, 1, NULL,
-                            ret_rules);
+    return hm_ruleset_match_record(r->rules, r->scratch, r->record, ret_rules);
 }
 
 static bool datum_time(const struct hm_datum *d, uint64_t *ret_ms)

@@ -25,10 +25,11 @@ bool hm_logsource_route(const char *product, const char *category, const char *s
                         struct hm_route *ret_r);
 
 /* --- Records from elsewhere (JSON): which log source one belongs to, as pipelines say ----------
- * A record belongs to a source when it has at least one of the hint fields and none of those it has
- * disagrees. A record that has no hint field of any source is tried by every rule. A rule is tried
- * on a record that belongs to a source which the rule's log source includes; a rule whose log
- * source includes no source of the table at all is tried on records that belong to none. */
+ * A record may belong to a source when none of that source's hint fields which it has disagrees:
+ * what is unknown (a record without Channel) excludes nothing, a rule missed is worse than one
+ * tried. A record that has no hint field of any source is tried by every rule. A rule is tried on a
+ * record that may belong to a source which the rule's log source includes; a rule whose log source
+ * includes no source of the table at all is tried on records that belong to none. */
 struct hm_source_hint { /* the field's text is one of the values; ASCII letters fold */
     const char *field;
     size_t count;

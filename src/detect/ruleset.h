@@ -22,7 +22,7 @@ struct hm_names;
 struct hm_record;
 struct hm_view;
 struct hm_sigma_collection;
-struct hm_source_table; /* logsource.h */
+struct hm_source_table;  /* logsource.h */
 struct hm_rule_problem { /* one rule that was refused; the others load */
     char path[256];
     struct hm_error error;
@@ -68,6 +68,14 @@ bool hm_ruleset_live(const struct hm_ruleset *rs, size_t i);
 bool hm_ruleset_wants_call(const struct hm_ruleset *rs, const char *call);
 const struct hm_names *hm_ruleset_names(const struct hm_ruleset *rs);
 size_t hm_ruleset_bytes(const struct hm_ruleset *rs); /* memory, without scratches */
+
+/* Its correlations for the runtime (correlate/correlate.h); live as long as the set. */
+struct hm_correlate_set;
+size_t hm_ruleset_correlation_count(const struct hm_ruleset *rs);
+struct hm_correlate_set hm_ruleset_correlations(const struct hm_ruleset *rs);
+/* What a hit of correlation i tells; silent: it only feeds another one. */
+const struct hm_rule *hm_ruleset_correlation(const struct hm_ruleset *rs, size_t i,
+                                             bool *ret_silent);
 
 /* Switch a rule off or on, whoever is matching at the time (policy: a rule costs too much). */
 void hm_ruleset_disable(struct hm_ruleset *rs, size_t i, bool off);

@@ -19,16 +19,21 @@ static void put_text(struct hm_buf *out, const char *s)
     hm_buf_put(out, s, n);
 }
 
-static void put_rule(struct hm_buf *out, const struct hm_ruleset *rs, size_t i)
+void hm_set_put_info(struct hm_buf *out, const struct hm_rule *r)
 {
-    const struct hm_rule *r = &rs->rules[i];
     const char *const texts[] = {r->id,     r->title,     r->title_ja,   r->reason,  r->reason_ja,
                                  r->advice, r->advice_ja, r->techniques, r->tactics, r->path};
     for (size_t k = 0; k < HM_ARRAY_LEN(texts); k++)
         put_text(out, texts[k]);
     hm_buf_put_le64(out, r->version);
     hm_buf_put_u8(out, r->severity);
-    hm_buf_put_u8(out, (uint8_t)(rs->silent[i] | rs->live[i] << 1 | r->scan_memory << 2));
+    hm_buf_put_u8(out, r->scan_memory);
+}
+
+static void put_rule(struct hm_buf *out, const struct hm_ruleset *rs, size_t i)
+{
+    hm_set_put_info(out, &rs->rules[i]);
+    hm_buf_put_u8(out, (uint8_t)(rs->silent[i] | rs->live[i] << 1));
 }
 
 static void put_program(struct hm_buf *out, const struct hm_program *p)
@@ -50,6 +55,7 @@ static void put_body(const struct hm_ruleset *rs, struct hm_buf *out)
     for (size_t i = 0; i < rs->count; i++)
         put_rule(out, rs, i);
     hm_buf_put_varint(out, rs->calls);
+    hm_set_put_correlations(rs, out);
     hm_buf_put_varint(out, rs->source_count);
     for (size_t i = 1; rs->target == HM_TARGET_EVENTS && i < rs->source_count; i++) {
         hm_buf_put_u8(out, (uint8_t)rs->keys[i].view);
@@ -126,19 +132,23 @@ static int get_names(struct hm_ruleset *rs, struct hm_cursor *c)
     return 0;
 }
 
-static void get_rule(struct hm_ruleset *rs, struct hm_cursor *c, size_t i)
+void hm_set_get_info(struct hm_cursor *c, struct hm_arena *a, struct hm_rule *r)
 {
-    struct hm_rule *r = &rs->rules[i];
     const char **texts[] = {&r->id,     &r->title,     &r->title_ja,   &r->reason,  &r->reason_ja,
                             &r->advice, &r->advice_ja, &r->techniques, &r->tactics, &r->path};
     for (size_t k = 0; k < HM_ARRAY_LEN(texts); k++)
-        *texts[k] = get_text(c, rs->arena);
+        *texts[k] = get_text(c, a);
     r->version = hm_cursor_le64(c);
     r->severity = hm_cursor_u8(c);
+    r->scan_memory = hm_cursor_u8(c) == 1;
+}
+
+static void get_rule(struct hm_ruleset *rs, struct hm_cursor *c, size_t i)
+{
+    hm_set_get_info(c, rs->arena, &rs->rules[i]);
     uint8_t flags = hm_cursor_u8(c);
     rs->silent[i] = flags & 1;
     rs->live[i] = flags >> 1 & 1;
-    r->scan_memory = flags >> 2 & 1;
 }
 
 static int get_rules(struct hm_ruleset *rs, struct hm_cursor *c)
@@ -234,6 +244,8 @@ static int get_body(struct hm_ruleset *rs, struct hm_cursor *c)
     int r = get_names(rs, c);
     if (!r)
         r = get_rules(rs, c);
+    if (!r)
+        r = hm_set_get_correlations(rs, c);
     if (!r)
         r = get_sources(rs, c);
     if (!r)

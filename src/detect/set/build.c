@@ -44,35 +44,39 @@ static const char *keep(struct hm_arena *a, const char *s, bool *good)
     return copy;
 }
 
-static int copy_infos(struct hm_ruleset *rs, const struct hm_sigma_collection *c)
+int hm_set_copy_info(struct hm_arena *a, const struct hm_rule *from, struct hm_rule *to)
 {
     bool good = true;
+    *to = (struct hm_rule){
+        .id = keep(a, from->id, &good),
+        .title = keep(a, from->title, &good),
+        .title_ja = keep(a, from->title_ja, &good),
+        .reason = keep(a, from->reason, &good),
+        .reason_ja = keep(a, from->reason_ja, &good),
+        .advice = keep(a, from->advice, &good),
+        .advice_ja = keep(a, from->advice_ja, &good),
+        .techniques = keep(a, from->techniques, &good),
+        .tactics = keep(a, from->tactics, &good),
+        .path = keep(a, from->path, &good),
+        .version = from->version,
+        .severity = from->severity,
+        .scan_memory = from->scan_memory,
+    };
+    return good ? 0 : -ENOMEM;
+}
+
+static int copy_infos(struct hm_ruleset *rs, const struct hm_sigma_collection *c)
+{
     rs->rules = hm_arena_alloc(rs->arena, (rs->count + 1) * sizeof *rs->rules);
     rs->silent = hm_arena_alloc(rs->arena, rs->count + 1);
     rs->live = hm_arena_alloc(rs->arena, rs->count + 1);
-    if (!rs->rules || !rs->silent || !rs->live)
-        return -ENOMEM;
-    for (size_t i = 0; i < rs->count; i++) {
+    int r = rs->rules && rs->silent && rs->live ? 0 : -ENOMEM;
+    for (size_t i = 0; !r && i < rs->count; i++) {
         const struct hm_sigma_entry *e = hm_sigma_rule_at(c, i);
-        const struct hm_rule *from = &e->info;
         rs->silent[i] = e->silent;
-        rs->rules[i] = (struct hm_rule){
-            .id = keep(rs->arena, from->id, &good),
-            .title = keep(rs->arena, from->title, &good),
-            .title_ja = keep(rs->arena, from->title_ja, &good),
-            .reason = keep(rs->arena, from->reason, &good),
-            .reason_ja = keep(rs->arena, from->reason_ja, &good),
-            .advice = keep(rs->arena, from->advice, &good),
-            .advice_ja = keep(rs->arena, from->advice_ja, &good),
-            .techniques = keep(rs->arena, from->techniques, &good),
-            .tactics = keep(rs->arena, from->tactics, &good),
-            .path = keep(rs->arena, from->path, &good),
-            .version = from->version,
-            .severity = from->severity,
-            .scan_memory = from->scan_memory,
-        };
+        r = hm_set_copy_info(rs->arena, &e->info, &rs->rules[i]);
     }
-    return good ? 0 : -ENOMEM;
+    return r ? r : hm_set_copy_correlations(rs, c);
 }
 
 struct plan { /* rules with their sources, while they are compiled */
@@ -176,7 +180,7 @@ static void index_sources(struct hm_ruleset *rs)
 int hm_set_finish(struct hm_ruleset *rs)
 {
     rs->off = calloc(rs->count / 64 + 1, sizeof *rs->off);
-    if (!rs->off)
+    if (!rs->off || hm_set_finish_correlations(rs))
         return -ENOMEM;
     if (rs->target == HM_TARGET_RECORDS)
         return 0;

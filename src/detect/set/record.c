@@ -34,9 +34,8 @@ static int note_hint(struct hm_ruleset *rs, uint32_t field)
     return 0;
 }
 
-/* "is one of the values", and "is not there, or is one of them". */
-static int hint(struct routing *g, const struct hm_source_hint *h, struct hm_ast **ret_is,
-                struct hm_ast **ret_fits)
+/* "is not there, or is one of the values". */
+static int hint(struct routing *g, const struct hm_source_hint *h, struct hm_ast **ret_fits)
 {
     struct hm_ast *is = node(g->arena, HM_AST_TEST, 0), *there = node(g->arena, HM_AST_TEST, 0);
     struct hm_ast *not = node(g->arena, HM_AST_NOT, 1), *fits = node(g->arena, HM_AST_OR, 2);
@@ -55,26 +54,20 @@ static int hint(struct routing *g, const struct hm_source_hint *h, struct hm_ast
     not ->kids[not ->count++] = there;
     fits->kids[fits->count++] = is;
     fits->kids[fits->count++] = not ;
-    *ret_is = is;
     *ret_fits = fits;
     return r;
 }
 
-/* At least one hint is right and none that is there is wrong. */
+/* None of the hints that are there is wrong. */
 static int source(struct routing *g, const struct hm_source *s)
 {
-    struct hm_ast *any = node(g->arena, HM_AST_OR, s->hint_count);
-    struct hm_ast *all = node(g->arena, HM_AST_AND, s->hint_count + 1), *is, *fits;
-    int r = any && all ? 0 : -ENOMEM;
-    for (size_t i = 0; !r && i < s->hint_count; i++) {
-        if ((r = hint(g, &s->hints[i], &is, &fits)))
-            break;
-        any->kids[any->count++] = is;
-        all->kids[all->count++] = fits;
-    }
+    struct hm_ast *all = node(g->arena, HM_AST_AND, s->hint_count), *fits;
+    int r = all ? 0 : -ENOMEM;
+    for (size_t i = 0; !r && i < s->hint_count; i++)
+        if (!(r = hint(g, &s->hints[i], &fits)))
+            all->kids[all->count++] = fits;
     if (r)
         return r;
-    all->kids[all->count++] = any;
     g->rules[g->count++] = (struct hm_program_rule){all, 1, g->zero};
     return 0;
 }

@@ -1,6 +1,8 @@
 /* Private to this folder: what a rule set is made of. */
 #pragma once
+#include "base/cursor.h"
 #include "detect/ast.h"
+#include "detect/correlate/correlate.h"
 #include "detect/match/match.h"
 #include "detect/ruleset.h"
 #include "detect/view/reading.h"
@@ -20,11 +22,20 @@ struct hm_set_alias { /* records of a source: `name` reads as `real` where it is
     uint32_t source, name, real;
 };
 
+struct hm_set_correlation {
+    struct hm_rule rule; /* what a hit tells */
+    struct hm_correlation correlation;
+    bool silent; /* only another correlation's material */
+};
+
 struct hm_ruleset {
     struct hm_arena *arena;
     struct hm_rule *rules;
     uint8_t *silent, *live;
     size_t count;
+    size_t correlation_count;
+    struct hm_set_correlation *correlations;
+    struct hm_correlate_item *items; /* the same for the runtime */
     struct hm_names *names;
     bool own_names;
     enum hm_target target;
@@ -66,3 +77,12 @@ int hm_set_finish(struct hm_ruleset *rs) HM_CHECK;
  */
 int hm_set_router(struct hm_ruleset *rs, const struct hm_ruleset_options *o,
                   struct hm_error *err) HM_CHECK;
+int hm_set_copy_info(struct hm_arena *a, const struct hm_rule *from, struct hm_rule *to) HM_CHECK;
+/* --- blob.c ---------------------------------------------------------------------------------- */
+void hm_set_put_info(struct hm_buf *out, const struct hm_rule *r);
+void hm_set_get_info(struct hm_cursor *c, struct hm_arena *a, struct hm_rule *ret_r);
+/* --- correlations.c -------------------------------------------------------------------------- */
+int hm_set_copy_correlations(struct hm_ruleset *rs, const struct hm_sigma_collection *c) HM_CHECK;
+void hm_set_put_correlations(const struct hm_ruleset *rs, struct hm_buf *out);
+int hm_set_get_correlations(struct hm_ruleset *rs, struct hm_cursor *in) HM_CHECK;
+int hm_set_finish_correlations(struct hm_ruleset *rs) HM_CHECK;
