@@ -1,11 +1,13 @@
 /* The rules that ship: all load, each says why in both languages, and each one's own examples hold.
  */
 #include "event_from.h"
+#include "detect/correlate/correlate.h"
 #include "detect/folder.h"
 #include "detect/limits.h"
 #include "detect/logsource.h"
 #include "detect/ruleset.h"
 #include "detect/sigma/yaml.h"
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -134,6 +136,43 @@ static void every_rule_has_a_technique_and_a_severity(void **state)
     }
 }
 
+static void refused(void *ctx, size_t i, const struct hm_error *err)
+{
+    (void)ctx;
+    fail_msg("correlation %zu: %s", i, err->text);
+}
+
+/* What another process opens is the same set, correlations included; damage is refused. */
+static void the_set_with_its_correlations_survives_as_bytes(void **state)
+{
+    (void)state;
+    struct hm_buf bytes = HM_BUF(64 << 20), again = HM_BUF(64 << 20);
+    struct hm_ruleset *copy = NULL;
+    struct hm_correlator *c = NULL;
+    assert_int_equal(hm_ruleset_write(rules, &bytes), 0);
+    assert_int_equal(hm_ruleset_open(hm_buf_slice(&bytes), &copy), 0);
+    assert_true(hm_ruleset_correlation_count(copy) >= 7);
+    assert_int_equal(hm_ruleset_correlation_count(copy), hm_ruleset_correlation_count(rules));
+    assert_int_equal(hm_ruleset_write(copy, &again), 0);
+    assert_true(hm_slice_eq(hm_buf_slice(&bytes), hm_buf_slice(&again)));
+    struct hm_correlate_set set = hm_ruleset_correlations(copy);
+    assert_int_equal(hm_correlator_new(&set, NULL, refused, NULL, &c), 0);
+    size_t loud = 0;
+    for (size_t i = 0; i < hm_ruleset_correlation_count(copy); i++) {
+        bool silent;
+        const struct hm_rule *r = hm_ruleset_correlation(copy, i, &silent);
+        loud += !silent;
+        assert_true(silent || (*r->reason && *r->reason_ja && *r->advice && *r->advice_ja));
+    }
+    assert_int_equal(loud, 6);
+    hm_correlator_free(c);
+    hm_ruleset_free(copy);
+    bytes.data[bytes.len / 2] ^= 1;
+    assert_int_equal(hm_ruleset_open(hm_buf_slice(&bytes), &copy), -EBADMSG);
+    hm_buf_done(&bytes);
+    hm_buf_done(&again);
+}
+
 static void a_reason_is_filled_in_and_bounded(void **state)
 {
     static struct hm_event e;
@@ -156,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_rule_keeps_its_own_examples),
         cmocka_unit_test(every_rule_has_a_technique_and_a_severity),
+        cmocka_unit_test(the_set_with_its_correlations_survives_as_bytes),
         cmocka_unit_test(a_reason_is_filled_in_and_bounded),
     };
     return cmocka_run_group_tests(tests, open_rules, close_rules);

@@ -54,8 +54,8 @@ static void put_body(const struct hm_ruleset *rs, struct hm_buf *out)
     hm_buf_put_varint(out, rs->count);
     for (size_t i = 0; i < rs->count; i++)
         put_rule(out, rs, i);
-    hm_buf_put_varint(out, rs->calls);
     hm_set_put_correlations(rs, out);
+    hm_buf_put_varint(out, rs->calls);
     hm_buf_put_varint(out, rs->source_count);
     for (size_t i = 1; rs->target == HM_TARGET_EVENTS && i < rs->source_count; i++) {
         hm_buf_put_u8(out, (uint8_t)rs->keys[i].view);
