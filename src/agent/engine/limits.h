@@ -56,6 +56,8 @@
 /* Scans that wait: paths and handles, about 300 bytes each. A machine that starts 200 programs at
  * boot is through in seconds; past it a file is not scanned, and that is reported as a loss. */
 #define HM_SCANS_WAITING_MAX 512
+/* Of them files that were written: a flood of writes leaves room for what is started. */
+#define HM_SCANS_WRITES_MAX 384
 /* Of them at monitor, where each holds a descriptor. */
 #define HM_SCANS_ASKED_MAX 16
 /* Executables without a finding: as many as have a known hash. */

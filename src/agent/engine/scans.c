@@ -112,13 +112,20 @@ static void ask(struct hm_scans *s, struct hm_scan_job *j, uint64_t now_ns)
     s->asked++;
 }
 
+/* What runs before what only lies there, then the oldest. */
+static bool before(const struct hm_scan_job *a, const struct hm_scan_job *b)
+{
+    bool lies_a = a->kind == HM_SCAN_WRITTEN, lies_b = b->kind == HM_SCAN_WRITTEN;
+    return lies_a != lies_b ? lies_b : a->order < b->order;
+}
+
 static void ask_oldest(struct hm_scans *s, uint64_t now_ns)
 {
     while (s->asked < HM_SCANS_ASKED_MAX) {
         struct hm_scan_job *best = NULL;
         for (size_t i = 0; i < HM_SCANS_WAITING_MAX; i++) {
             struct hm_scan_job *j = &s->jobs[i];
-            if (j->id && !j->asked && !j->done && (!best || j->order < best->order))
+            if (j->id && !j->asked && !j->done && (!best || before(j, best)))
                 best = j;
         }
         if (!best)
@@ -149,11 +156,15 @@ static bool own(struct hm_scan_job *j)
 static void add(struct hm_scans *s, const struct hm_scan_job *job, uint64_t now_ns)
 {
     struct hm_scan_job *place = NULL;
-    for (size_t i = 0; i < HM_SCANS_WAITING_MAX && !place; i++)
-        if (!s->jobs[i].id)
+    size_t written = 0;
+    for (size_t i = 0; i < HM_SCANS_WAITING_MAX; i++) {
+        written += s->jobs[i].id && s->jobs[i].kind == HM_SCAN_WRITTEN;
+        if (!place && !s->jobs[i].id)
             place = &s->jobs[i];
+    }
     struct hm_scan_job j = *job;
-    if (!place || !own(&j)) {
+    bool flood = job->kind == HM_SCAN_WRITTEN && written >= HM_SCANS_WRITES_MAX;
+    if (!place || flood || !own(&j)) {
         s->counts.dropped++;
         return;
     }

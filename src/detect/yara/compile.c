@@ -10,13 +10,18 @@ const char *const hm_yara_externals[] = {"filename", "filepath",      "extension
                                          "owner",    "group",         "md5",           "language",
                                          "timezone", "unpack_parent", "unpack_source", NULL};
 
+struct source {
+    char *name, *text;
+};
 struct hm_yara_compiler {
     YR_COMPILER *set;
+    struct source *good; /* what is in the set, to build it again */
     hm_yara_tell *tell;
     void *ctx;
     const char *file; /* the one being added */
     size_t told, files, text_bytes;
-    bool trial; /* problems are told while a file is tried, not when it enters the set */
+    bool speaks;  /* problems are told now: not when a file is compiled a second time */
+    bool careful; /* a file was broken: the others are tried alone first */
 };
 
 static void problem(struct hm_yara_compiler *c, bool warning, uint32_t line, const char *rule,
@@ -43,7 +48,7 @@ static void on_message(int level, const char *file, int line, const YR_RULE *rul
                        const char *message, void *user)
 {
     struct hm_yara_compiler *c = user;
-    if (c->trial)
+    if (c->speaks)
         problem(c, level != YARA_ERROR_LEVEL_ERROR, line > 0 ? (uint32_t)line : 0,
                 rule && rule->identifier ? rule->identifier : "", better_words(message));
 }
@@ -84,6 +89,11 @@ void hm_yara_compiler_free(struct hm_yara_compiler *c)
         return;
     if (c->set)
         yr_compiler_destroy(c->set);
+    for (size_t i = 0; i < c->files; i++) {
+        free(c->good[i].name);
+        free(c->good[i].text);
+    }
+    free(c->good);
     free(c);
     malloc_trim(0); /* the compiler's automaton is twice the set; it is not needed again */
 }
@@ -102,17 +112,61 @@ static const char *objection(const struct hm_yara_compiler *c, struct hm_slice t
     return NULL;
 }
 
+/* 0, -EINVAL: broken and told (if speaks), -ENOMEM. */
+static int compile_into(struct hm_yara_compiler *c, YR_COMPILER *yr, const char *text, bool speaks)
+{
+    c->speaks = speaks;
+    int errors = yr_compiler_add_string(yr, text, c->file);
+    c->speaks = false;
+    return !errors ? 0 : yr->last_error == ERROR_INSUFFICIENT_MEMORY ? -ENOMEM : -EINVAL;
+}
+
 static int try_alone(struct hm_yara_compiler *c, const char *text)
 {
     YR_COMPILER *trial = open_compiler(c);
     if (!trial)
         return -ENOMEM;
-    c->trial = true;
-    int errors = yr_compiler_add_string(trial, text, c->file);
-    c->trial = false;
-    bool memory = trial->last_error == ERROR_INSUFFICIENT_MEMORY;
+    int r = compile_into(c, trial, text, true);
     yr_compiler_destroy(trial);
-    return !errors ? 0 : memory ? -ENOMEM : -EINVAL;
+    return r;
+}
+
+static int build_again(struct hm_yara_compiler *c)
+{
+    yr_compiler_destroy(c->set);
+    c->set = open_compiler(c);
+    int r = c->set ? 0 : -ENOMEM;
+    for (size_t i = 0; r == 0 && i < c->files; i++) {
+        c->file = c->good[i].name;
+        r = compile_into(c, c->set, c->good[i].text, false);
+    }
+    return r < 0 ? -ENOMEM : 0; /* they were good before: what they lack is room */
+}
+
+static int enter(struct hm_yara_compiler *c, const char *text)
+{
+    if (c->careful) {
+        int r = try_alone(c, text);
+        return r < 0 ? r : compile_into(c, c->set, text, false) < 0 ? -ENOMEM : 0;
+    }
+    int r = compile_into(c, c->set, text, true);
+    if (r == -EINVAL && build_again(c) < 0)
+        return -ENOMEM;
+    c->careful = r == -EINVAL;
+    return r;
+}
+
+static bool keep(struct hm_yara_compiler *c, const char *name, char **text)
+{
+    struct source *more = realloc(c->good, (c->files + 1) * sizeof *more);
+    if (!more)
+        return false;
+    c->good = more;
+    more[c->files].name = strdup(name);
+    if (!more[c->files].name)
+        return false;
+    more[c->files++].text = hm_steal(text);
+    return true;
 }
 
 int hm_yara_compiler_add(struct hm_yara_compiler *c, const char *file, struct hm_slice text)
@@ -132,16 +186,14 @@ int hm_yara_compiler_add(struct hm_yara_compiler *c, const char *file, struct hm
     if (text.len)
         memcpy(copy, text.p, text.len);
     copy[text.len] = 0;
-    int r = try_alone(c, copy);
+    int r = enter(c, copy);
+    c->file = file;
     if (r == -EINVAL && c->told == 0)
         problem(c, false, 0, "", "libyara refused it without a word");
     if (r < 0)
         return r;
-    if (yr_compiler_add_string(c->set, copy, file) != 0)
-        return -ENOMEM; /* it compiled alone: what it lacks here is room */
-    c->files++;
     c->text_bytes += text.len;
-    return 0;
+    return keep(c, file, &copy) ? 0 : -ENOMEM;
 }
 
 static size_t arena_bytes(const YR_ARENA *a)

@@ -147,6 +147,25 @@ static void a_file_written_all_the_time_is_scanned_now_and_then(void **state)
     hm_scans_free(s);
 }
 
+static void a_flood_of_writes_leaves_room_for_what_is_started(void **state)
+{
+    (void)state;
+    struct peer p = {.slow = true};
+    struct hm_scans *s = queue(&p);
+    for (int i = 0; i < 1000; i++) {
+        char path[32];
+        snprintf(path, sizeof path, "/tmp/%d", i);
+        hm_scans_written(s, &(struct hm_fan_handle){0}, hm_slice_str(path), 1, 10, 1);
+    }
+    assert_int_equal(hm_scans_counts(s)->dropped, 1000 - HM_SCANS_WRITES_MAX);
+    hm_scans_image(s, &file_a, 1, 10, hm_slice_str("/x"), 1);
+    assert_int_equal(hm_scans_counts(s)->dropped, 1000 - HM_SCANS_WRITES_MAX);
+    p.slow = false;
+    hm_scans_tick(s, 2);
+    assert_int_equal(hm_scans_take(s, p.ids[0])->kind, HM_SCAN_IMAGE); /* it came last */
+    hm_scans_free(s);
+}
+
 /* ---- what is told ---- */
 
 static struct hm_scan_job last_job;
@@ -300,6 +319,7 @@ int main(void)
         cmocka_unit_test(a_flood_waits_in_order_and_is_counted_when_it_overflows),
         cmocka_unit_test(a_slow_peer_is_asked_again_and_a_lost_answer_given_up),
         cmocka_unit_test(a_file_written_all_the_time_is_scanned_now_and_then),
+        cmocka_unit_test(a_flood_of_writes_leaves_room_for_what_is_started),
         cmocka_unit_test(matches_become_one_event_and_the_gravest_alerts),
         cmocka_unit_test(no_verdict_is_never_silent),
         cmocka_unit_test(malformed_matches_are_counted),
