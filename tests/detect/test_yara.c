@@ -297,6 +297,35 @@ static void large_files_are_read_in_windows(void **state)
     hm_yara_rules_free(rules);
 }
 
+/* A string in parts: found over a border, and not made up of parts that stand far from each other.
+ */
+static void parts_of_a_string_belong_together(void **state)
+{
+    struct hm_yara_rules *rules = compile(
+        "rule a { strings: $a = { 41 42 43 44 45 [300-8000] 46 47 48 49 4A } condition: $a }");
+    const uint64_t head = HM_YARA_HEAD_BYTES;
+    const struct {
+        uint64_t first, last;
+        bool found;
+    } rows[] = {
+        {1000, 5000, true},
+        {head - 1000, head + 500, true},
+        {1000, head - HM_YARA_OVERLAP_BYTES + 5000, false}, /* 4,000 apart within their blocks */
+        {1000, head + 8000, false},
+        {head - 9000, head + 500, false},
+    };
+    for (size_t i = 0; i < HM_ARRAY_LEN(rows); i++) {
+        int fd = temp_file(NULL, 0);
+        assert_int_equal(ftruncate(fd, (off_t)head + HM_YARA_WINDOW_BYTES), 0);
+        put_at(fd, "ABCDE", rows[i].first);
+        put_at(fd, "FGHIJ", rows[i].last);
+        if (matches(rules, fd, "") != rows[i].found)
+            fail_msg("row %zu", i);
+        close(fd);
+    }
+    hm_yara_rules_free(rules);
+}
+
 static void what_is_no_file_is_refused(void **state)
 {
     struct hm_yara_rules *rules = compile("rule a { condition: true }");
@@ -553,6 +582,7 @@ int main(void)
         cmocka_unit_test(a_match_tells_words_and_places),
         cmocka_unit_test(external_variables_have_their_values),
         cmocka_unit_test(large_files_are_read_in_windows),
+        cmocka_unit_test(parts_of_a_string_belong_together),
         cmocka_unit_test(what_is_no_file_is_refused),
         cmocka_unit_test(a_file_that_changes_under_us_ends_cleanly),
         cmocka_unit_test(broken_programs_are_survived),

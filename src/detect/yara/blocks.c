@@ -125,10 +125,27 @@ static YR_MEMORY_BLOCK *first(YR_MEMORY_BLOCK_ITERATOR *it)
     return block;
 }
 
+/* A string with a long jump is looked for in parts. libyara 4.2 compares the places of parts in
+ * different blocks as if they were in one: it would find what is not there, and read outside of the
+ * block to copy it. A part does not outlive its block; the overlap is where strings over a border
+ * are found. */
+static void forget_parts(struct hm_yara_blocks *b)
+{
+    const YR_SCANNER *s = b->scanner;
+    if (!b->again && s)
+        memset(s->unconfirmed_matches, 0, s->rules->num_strings * sizeof *s->unconfirmed_matches);
+}
+
+void hm_yara_blocks_for(struct hm_yara_blocks *b, YR_SCANNER *scanner)
+{
+    b->scanner = scanner;
+}
+
 static YR_MEMORY_BLOCK *next(YR_MEMORY_BLOCK_ITERATOR *it)
 {
     struct hm_yara_blocks *b = it->context;
     b->first = false;
+    forget_parts(b);
     if (b->next)
         return give(b);
     b->at++;

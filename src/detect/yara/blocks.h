@@ -7,6 +7,7 @@ struct hm_yara_blocks {
     uint8_t *head, *window; /* mapped once */
     /* the scan under way */
     const struct hm_yara_subject *subject;
+    YR_SCANNER *scanner;
     uint64_t size, budget;           /* bytes that may be read in all */
     struct hm_yara_region region[2]; /* of a file: what is read of it */
     const struct hm_yara_region *regions;
@@ -25,5 +26,7 @@ int hm_yara_blocks_init(struct hm_yara_blocks *b) HM_CHECK;
 void hm_yara_blocks_done(struct hm_yara_blocks *b);
 /* -EINVAL: not a regular file (without regions). */
 int hm_yara_blocks_start(struct hm_yara_blocks *b, const struct hm_yara_subject *s) HM_CHECK;
+/* Whose half-found strings end with each block. */
+void hm_yara_blocks_for(struct hm_yara_blocks *b, YR_SCANNER *scanner);
 /* The buffers' pages go back to the system. */
 void hm_yara_blocks_rest(struct hm_yara_blocks *b);

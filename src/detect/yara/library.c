@@ -43,7 +43,7 @@ int hm_yara_begin(struct hm_error *err)
     if (yr_set_configuration_uint32(YR_CONFIG_STACK_SIZE, HM_YARA_STACK_SLOTS) != ERROR_SUCCESS ||
         yr_set_configuration_uint32(YR_CONFIG_MAX_STRINGS_PER_RULE, HM_YARA_RULE_STRINGS) !=
             ERROR_SUCCESS ||
-        yr_set_configuration_uint32(YR_CONFIG_MAX_MATCH_DATA, 1) != ERROR_SUCCESS) {
+        yr_set_configuration_uint32(YR_CONFIG_MAX_MATCH_DATA, 0) != ERROR_SUCCESS) {
         yr_finalize();
         return hm_fail(err, -EINVAL, "libyara takes no limits");
     }

@@ -202,9 +202,11 @@ static int run(struct hm_yara_blocks *b, const struct hm_yara_rules *rules,
     yr_scanner_set_timeout(scanner,
                            subject->regions ? HM_YARA_MEMORY_SECONDS : HM_YARA_SCAN_SECONDS);
     yr_scanner_set_callback(scanner, on_scan, &s);
+    hm_yara_blocks_for(b, scanner);
     int r = set_externals(scanner, subject);
     if (r == 0)
         r = to_errno(yr_scanner_scan_mem_blocks(scanner, &b->iterator));
+    hm_yara_blocks_for(b, NULL);
     yr_scanner_destroy(scanner);
     return r;
 }
