@@ -194,11 +194,11 @@ struct hm_intel_stats {
 };
 struct hm_intel_stats hm_intel_stats(const struct hm_intel *i);
 
-struct hm_intel_hit { /* strings point into the set; value into what was looked up */
+struct hm_intel_hit { /* borrowed, valid during the call */
     enum hm_intel_kind kind;
     int field;             /* enum hm_field, -1 from hm_intel_find() */
     struct hm_slice value; /* what the event holds */
-    struct hm_slice found; /* the indicator's value; empty in a compact set */
+    struct hm_slice found; /* the indicator's own, in normal form: the parent of a domain, … */
     struct hm_slice source, label;
     uint64_t valid_from_s, valid_until_s;
     uint8_t confidence;

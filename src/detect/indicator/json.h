@@ -12,7 +12,8 @@ struct hm_json {
 };
 static inline struct hm_json hm_json(struct hm_slice s)
 {
-    return (struct hm_json){.p = s.p, .end = s.p + s.len};
+    const uint8_t *p = s.len ? s.p : (const uint8_t *)"";
+    return (struct hm_json){.p = p, .end = p + s.len};
 }
 /* Type of the value that comes next: one of { [ " 0 t f n, or 0 at an error or the end. */
 char hm_json_peek(struct hm_json *j);

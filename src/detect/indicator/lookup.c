@@ -45,14 +45,14 @@ static bool fill_detail(const struct hm_intel *i, uint32_t n, struct hm_intel_hi
 }
 
 static void tell(struct hm_intel_ask *a, uint32_t detail, enum hm_intel_kind kind,
-                 struct hm_slice found)
+                 struct hm_slice found, bool confirmed)
 {
     struct hm_intel_hit h = {.kind = kind,
                              .field = a->field,
                              .value = a->shown,
                              .found = found,
                              .prefix = a->prefix,
-                             .confirmed = a->i->stats.form == HM_INTEL_FULL || found.len > 0};
+                             .confirmed = confirmed};
     if (!fill_detail(a->i, detail, &h) || (h.valid_from_s && a->now_s < h.valid_from_s) ||
         (h.valid_until_s && a->now_s >= h.valid_until_s))
         return;
@@ -61,20 +61,22 @@ static void tell(struct hm_intel_ask *a, uint32_t detail, enum hm_intel_kind kin
         a->hit(a->ctx, &h);
 }
 
+/* In a compact set the tag says that the indicator's value is what was asked for. */
 static void found_entry(struct hm_intel_ask *a, uint32_t detail, enum hm_intel_kind kind,
                         struct hm_slice value)
 {
+    bool full = a->i->stats.form == HM_INTEL_FULL;
     struct hm_blob_join j;
     uint32_t n = detail & ~HM_BLOB_JOIN;
     if (!(detail & HM_BLOB_JOIN)) {
-        tell(a, n, kind, value);
+        tell(a, n, kind, value, full);
         return;
     }
     if (!a->holds || n >= a->i->s[HM_BLOB_JOINS].len / sizeof j)
         return;
     load(a->i, HM_BLOB_JOINS, n, &j, sizeof j);
     if (a->holds(a, j.terms))
-        tell(a, j.detail, kind, value);
+        tell(a, j.detail, kind, value, full);
 }
 
 /* The entries of a bucket, one after the other; every length is checked. */
@@ -128,7 +130,7 @@ static void in_bucket(struct hm_intel_ask *a, uint64_t h, enum hm_intel_kind kin
         if (tag != wanted)
             continue;
         if (compact && memcmp(found.p, &second, sizeof second) == 0)
-            found_entry(a, detail, kind, (struct hm_slice){0});
+            found_entry(a, detail, kind, value);
         else if (!compact && k == kind && hm_slice_eq(found, value))
             found_entry(a, detail, kind, found);
     }
@@ -189,7 +191,7 @@ static void ask_blocks(struct hm_intel_ask *a, struct hm_slice ip)
         load(a->i, s, n, &k, sizeof k);
         a->prefix = (uint8_t)k.prefix;
         if (hm_blob_within(&k, high, low))
-            tell(a, k.detail, HM_INTEL_IP, hm_slice(a->i->s[s].p + n * sizeof k, ip.len));
+            tell(a, k.detail, HM_INTEL_IP, hm_slice(a->i->s[s].p + n * sizeof k, ip.len), true);
         if (k.parent >= n)
             return;
         n = k.parent + 1u;
@@ -213,7 +215,7 @@ void hm_intel_ask(struct hm_intel_ask *a, const struct hm_intel_value *v)
  */
 static void pattern_hit(void *ctx, uint32_t detail, struct hm_slice pattern)
 {
-    tell(ctx, detail, HM_INTEL_REGEX, pattern);
+    tell(ctx, detail, HM_INTEL_REGEX, pattern, true);
 }
 
 void hm_intel_ask_path(struct hm_intel_ask *a, struct hm_slice path)

@@ -315,6 +315,8 @@ static size_t run_until(struct hm_slice s, const char stops[4])
 
 static struct hm_slice after(struct hm_slice s, size_t n)
 {
+    if (n == 0) /* nothing may be added to what is not there */
+        return s;
     return hm_slice(s.p + n, s.len - n);
 }
 

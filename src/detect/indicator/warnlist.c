@@ -194,7 +194,7 @@ struct reading {
 static void read_head(struct reading *rd, struct hm_json *j, struct hm_slice key)
 {
     static const char *const shapes[SHAPES] = {"string", "hostname", "substring", "cidr", "regex"};
-    if (hm_json_is(key, "name") && hm_json_text(j, &rd->text)) {
+    if (hm_json_is(key, "name") && hm_json_text(j, &rd->text) && rd->text.len) {
         size_t n = rd->text.len < sizeof rd->info->name ? rd->text.len : sizeof rd->info->name - 1;
         memcpy(rd->info->name, rd->text.data, n);
         rd->info->name[n] = 0;
