@@ -1,5 +1,6 @@
 /* See core.h. Begins and ends everything; the work is in the parts. */
 #include "agent/engine/core.h"
+#include "agent/engine/intel.h"
 #include "agent/engine/malware.h"
 #include "agent/engine/parts.h"
 #include "agent/engine/tree.h"
@@ -97,6 +98,11 @@ int hm_core_set_rules(struct hm_core *c, const struct hm_ruleset *rules)
     return 0;
 }
 
+void hm_core_set_intel(struct hm_core *c, const struct hm_intel_sets *intel)
+{
+    c->intel = intel;
+}
+
 static void tell_stale(struct hm_core *c, uint64_t boot_ns)
 {
     uint64_t id;
@@ -142,6 +148,7 @@ int hm_core_new(const struct hm_core_options *o, struct hm_core **ret_core, stru
     c->journal = o->journal;
     c->users = o->users;
     c->rules = o->rules;
+    c->intel = o->intel;
     c->own_pid = o->own_pid;
     c->monitor_pid = o->monitor_pid;
     int r = o->leave.len < sizeof c->leave
@@ -244,6 +251,7 @@ void hm_core_emit(struct hm_core *c, struct hm_event *e, uint64_t process)
     /* First the journal, so that an alert can name the event's seq; a full journal stops no rule.
      */
     hm_sink_put(c->sink, HM_LANE_BULK, e);
+    hm_intel_look(c, e, process);
     if (!c->rules)
         return;
     match(c, e, process);

@@ -11,8 +11,9 @@
 #include "agent/engine/stats.h"
 
 struct hm_core;
-struct hm_core_ops { /* false: not now (the peer is slow); the question is asked again or given up
-                      */
+struct hm_intel_sets; /* intel.h */
+struct hm_core_ops {  /* false: not now (the peer is slow); the question is asked again or given up
+                       */
     bool (*resolve_dir)(void *ctx, uint64_t id, struct hm_slice fsid, struct hm_slice handle);
     bool (*hash_image)(void *ctx, uint64_t id, uint32_t pid, uint64_t dev, uint64_t inode,
                        struct hm_slice path);
@@ -24,13 +25,14 @@ struct hm_core_ops { /* false: not now (the peer is slow); the question is asked
 struct hm_core_options {
     uint8_t endpoint[16];
     uint64_t boot;
-    struct hm_slice policy_paths;   /* newline between */
-    struct hm_slice leave;          /* borrowed; cgroup name prefix: record, raise no alerts */
-    struct hm_journal *journal;     /* borrowed */
-    const struct hm_ruleset *rules; /* borrowed; NULL: detects nothing */
-    const struct hm_users *users;   /* borrowed; NULL: no names */
-    const struct hm_ledger *ledger; /* copied; NULL: in memory */
-    uint32_t own_pid;               /* whose file changes are not told: our journal's */
+    struct hm_slice policy_paths;      /* newline between */
+    struct hm_slice leave;             /* borrowed; cgroup name prefix: record, raise no alerts */
+    struct hm_journal *journal;        /* borrowed */
+    const struct hm_ruleset *rules;    /* borrowed; NULL: detects nothing */
+    const struct hm_intel_sets *intel; /* borrowed; NULL: knows no indicators */
+    const struct hm_users *users;      /* borrowed; NULL: no names */
+    const struct hm_ledger *ledger;    /* copied; NULL: in memory */
+    uint32_t own_pid;                  /* whose file changes are not told: our journal's */
     uint32_t monitor_pid; /* whose opening of files is not told: it hands them to be scanned */
     size_t live_max, exited_max, files_max, dirs_max; /* 0: limits.h */
     struct hm_core_ops ops;
@@ -71,6 +73,8 @@ void hm_core_set_users(struct hm_core *c, const struct hm_users *users);
 /* Rules from now on; borrowed. The event before was matched by the old ones, the next is by these.
  * -ENOMEM: the old ones stay. */
 int hm_core_set_rules(struct hm_core *c, const struct hm_ruleset *rules) HM_CHECK;
+/* Indicators from now on; borrowed. */
+void hm_core_set_intel(struct hm_core *c, const struct hm_intel_sets *intel);
 /* st NULL: it could not be read any more. */
 void hm_core_file_stat(struct hm_core *c, uint64_t id, const struct hm_file_stat *st);
 /* inspect has these YARA rules now; 0: nothing is scanned. */

@@ -156,6 +156,7 @@ static int make_core(struct hm_engine *g, const struct hm_msg_engine_start *s, s
         .leave = s->leave,
         .journal = g->journal,
         .rules = g->rules,
+        .intel = g->intel,
         .users = g->users,
         .ledger = &g->ledger,
         .own_pid = (uint32_t)getpid(),
@@ -186,7 +187,8 @@ static int build(struct hm_engine *g, const struct hm_msg_engine_start *s, uint6
     if (r < 0)
         return r;
     say_start(g, s, &past, damage);
-    hm_info("%zu rules, epoch %016llx", hm_ruleset_count(g->rules),
+    hm_info("%zu rules, %llu indicators, epoch %016llx", hm_ruleset_count(g->rules),
+            (unsigned long long)hm_intel_sets_count(g->intel),
             (unsigned long long)hm_journal_epoch(g->journal));
     r = hm_engine_watch(g, err);
     if (r == 0)
@@ -238,6 +240,7 @@ static void finish(struct hm_engine *g)
     hm_ledger_close(&g->ledger);
     hm_journal_close(g->journal);
     hm_ruleset_free(g->rules);
+    hm_intel_sets_free(g->intel);
     hm_users_free(g->users);
     hm_ring_close(g->ring);
     hm_ring_close(g->args_ring);

@@ -46,6 +46,11 @@
 /* A field of a journal entry that is held until it is whole. */
 #define HM_LOG_FRAME_BYTES (64u << 10)
 
+/* Sets of indicators: one a content layer. */
+#define HM_INTEL_SETS_MAX 16
+/* Alerts that one event raises because of indicators. */
+#define HM_INTEL_ALERTS_MAX 8
+
 /* Files written lately, by path: for "written and then run". 8,192 slots of 32 bytes. */
 #define HM_CONTEXT_WRITES   8192
 #define HM_CONTEXT_WRITE_NS (3600ull * 1000 * 1000 * 1000)

@@ -18,6 +18,7 @@ struct hm_core {
     const struct hm_users *users;
     const struct hm_ruleset *rules;
     struct hm_match_scratch *scratch;
+    const struct hm_intel_sets *intel; /* NULL: none */
     struct hm_table *table;
     struct hm_policy *policy;
     struct hm_dirs *dirs;

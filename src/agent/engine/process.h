@@ -2,6 +2,7 @@
  * epoll loop) and talk.c (messages) only. */
 #pragma once
 #include "agent/engine/core.h"
+#include "agent/engine/intel.h"
 #include "agent/sensor/limits.h"
 #include "agent/sensor/record.h"
 #include "agent/sensor/ring.h"
@@ -37,6 +38,7 @@ struct hm_engine {
     uint8_t *fan_buf;
     struct hm_users *users;
     struct hm_ruleset *rules;
+    struct hm_intel_sets *intel;
     struct hm_reload *reload; /* NULL: no rules are being built */
     struct hm_journal *journal;
     struct hm_ledger ledger;

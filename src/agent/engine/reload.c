@@ -18,21 +18,20 @@ struct hm_reload {
     int dir_fd;
     uint64_t version, refused, took_ms;
     struct hm_ruleset *rules; /* NULL: result is why */
+    struct hm_intel_sets *intel;
     int result;
     struct hm_buf problems; /* JSON objects, comma between */
 };
 
-static void on_problem(void *ctx, const struct hm_rule_problem *p)
+static void add_problem(struct hm_reload *l, const char *source, uint32_t line, const char *text)
 {
-    struct hm_reload *l = ctx;
-    hm_warn("rule %s line %u: %s", p->path, p->error.line, p->error.text);
     if (l->refused++ >= HM_RELOAD_PROBLEMS_MAX)
         return;
     size_t before = l->problems.len;
     hm_buf_printf(&l->problems, "%s{\"source\":\"", before ? "," : "");
-    hm_json_escape(hm_slice_str(p->path), &l->problems);
-    hm_buf_printf(&l->problems, "\",\"line\":%u,\"text\":\"", p->error.line);
-    hm_json_escape(hm_slice_str(p->error.text), &l->problems);
+    hm_json_escape(hm_slice_str(source), &l->problems);
+    hm_buf_printf(&l->problems, "\",\"line\":%u,\"text\":\"", line);
+    hm_json_escape(hm_slice_str(text), &l->problems);
     hm_buf_puts(&l->problems, "\"}");
     if (l->problems.error) { /* full: what is whole stays */
         l->problems.len = before;
@@ -40,11 +39,25 @@ static void on_problem(void *ctx, const struct hm_rule_problem *p)
     }
 }
 
+static void on_problem(void *ctx, const struct hm_rule_problem *p)
+{
+    hm_warn("rule %s line %u: %s", p->path, p->error.line, p->error.text);
+    add_problem(ctx, p->path, p->error.line, p->error.text);
+}
+
+static void on_bad_set(void *ctx, const char *path, const char *why)
+{
+    hm_warn("indicators %s: %s", path, why);
+    add_problem(ctx, path, 0, why);
+}
+
 static void *build(void *arg)
 {
     struct hm_reload *l = arg;
     uint64_t began = hm_clock_mono_ns();
     l->result = hm_ruleset_load(l->dir_fd, on_problem, l, &l->rules);
+    if (l->result == 0)
+        l->result = hm_intel_sets_load(l->dir_fd, on_bad_set, l, &l->intel);
     l->took_ms = (hm_clock_mono_ns() - began) / 1000000;
     atomic_store(&l->done, true);
     return NULL;
@@ -68,6 +81,7 @@ static void end(struct hm_reload *l)
     if (l->dir_fd >= 0)
         close(l->dir_fd);
     hm_ruleset_free(l->rules);
+    hm_intel_sets_free(l->intel);
     hm_buf_done(&l->problems);
     free(l);
 }
@@ -118,6 +132,7 @@ int hm_engine_first_rules(struct hm_engine *g, uint64_t version, struct hm_error
         return r;
     }
     g->rules = hm_steal(&l->rules);
+    g->intel = hm_steal(&l->intel);
     g->reload = l;
     return 0;
 }
@@ -163,12 +178,18 @@ void hm_engine_reload_tick(struct hm_engine *g)
         no = "out of memory";
     tell(g, l, l->rules, no);
     if (!no) {
-        hm_info("content version %llu: %zu rules are active, %llu refused, built in %llu ms",
+        hm_info("content version %llu: %zu rules and %llu indicators are active, %llu refused, "
+                "built in %llu ms",
                 (unsigned long long)l->version, hm_ruleset_count(l->rules),
-                (unsigned long long)l->refused, (unsigned long long)l->took_ms);
+                (unsigned long long)hm_intel_sets_count(l->intel), (unsigned long long)l->refused,
+                (unsigned long long)l->took_ms);
         struct hm_ruleset *old = g->rules;
+        struct hm_intel_sets *old_intel = g->intel;
+        hm_core_set_intel(g->core, l->intel);
         g->rules = hm_steal(&l->rules);
+        g->intel = hm_steal(&l->intel);
         hm_ruleset_free(old);
+        hm_intel_sets_free(old_intel);
         hm_engine_say_calls(g);
     } else {
         hm_warn("content version %llu is refused: %s", (unsigned long long)l->version, no);

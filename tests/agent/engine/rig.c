@@ -90,6 +90,7 @@ struct rig *rig_new(const struct rig_options *o)
         .leave = hm_slice_str(o->leave),
         .journal = r->journal,
         .rules = r->rules,
+        .intel = o->intel,
         .users = r->users,
         .ledger = o->ledger,
         .live_max = o->live_max,

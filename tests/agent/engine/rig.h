@@ -44,6 +44,7 @@ struct rig_options {
     size_t live_max, exited_max, files_max, dirs_max;
     uint64_t quota;
     const struct hm_ledger *ledger;
+    const struct hm_intel_sets *intel;
     const char *journal_dir;                              /* instead of one of its own */
     bool (*scan)(void *ctx, const struct hm_scan_job *j); /* NULL: nobody scans */
 };
