@@ -171,6 +171,11 @@ static enum hm_tlp strictest(const struct stix *s, struct hm_slice refs)
 
 /* --- from a pattern's ways to indicators
  * --------------------------------------------------------*/
+static struct hm_slice literal_of(const struct stix *s, const struct hm_stix_term *t)
+{
+    return t->len ? hm_slice(s->pattern.texts.data + t->text, t->len) : (struct hm_slice){0};
+}
+
 /* LIKE: % any number of characters, _ one; as an expression tried on whole paths. */
 static bool like(struct hm_slice s, bool name, struct hm_buf *to)
 {
@@ -239,7 +244,7 @@ static enum hm_intel_reason compile_like(struct stix *s, const struct hm_stix_te
 static enum hm_intel_reason compile(struct stix *s, const struct hm_stix_term *t,
                                     struct hm_indicator *in)
 {
-    struct hm_slice text = hm_slice(s->pattern.texts.data + t->text, t->len);
+    struct hm_slice text = literal_of(s, t);
     if (t->refused != HM_INTEL_WHY_NONE)
         return t->refused;
     if (t->kind >= HM_TERM_DST_PORT)
@@ -263,8 +268,8 @@ static enum hm_intel_reason compile(struct stix *s, const struct hm_stix_term *t
 
 static void refuse(struct stix *s, const struct hm_stix_term *t, enum hm_intel_reason why)
 {
-    hm_feed_note(s->f, HM_INTEL_UNSUPPORTED, why, hm_slice(s->pattern.texts.data + t->text, t->len),
-                 (struct hm_slice){0}, t->column);
+    hm_feed_note(s->f, HM_INTEL_UNSUPPORTED, why, literal_of(s, t), (struct hm_slice){0},
+                 t->column);
 }
 
 /* How well a value alone tells the wanted from the rest; 0: not to be looked up by. */
@@ -297,7 +302,7 @@ static enum hm_intel_reason join_term(struct stix *s, const struct hm_stix_term 
     *to = (struct hm_intel_term){.kind = t->kind, .negate = t->negate, .value = v};
     if (t->kind >= HM_TERM_DST_PORT && t->kind != HM_STIX_NO_KIND) {
         if (t->op != HM_STIX_EQUAL || t->refused ||
-            !hm_intel_number(hm_slice(s->pattern.texts.data + t->text, t->len), 65535, &port))
+            !hm_intel_number(literal_of(s, t), 65535, &port))
             return HM_INTEL_WHY_PATTERN_OPERATOR;
         to->port = (uint16_t)port;
         jn->count++;

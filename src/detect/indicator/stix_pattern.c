@@ -65,7 +65,7 @@ static bool eat_word(struct parser *p, const char *w)
 
 static struct hm_slice texts(const struct hm_stix_pattern *out, uint32_t at, uint32_t len)
 {
-    return hm_slice(out->texts.data + at, len);
+    return len ? hm_slice(out->texts.data + at, len) : (struct hm_slice){0};
 }
 
 /* '…' with \' and \\ into texts. */
