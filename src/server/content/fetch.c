@@ -100,7 +100,7 @@ static size_t on_header(char *p, size_t size, size_t n, void *ctx)
     keep(p, size * n, "ETag:", c->r->etag, sizeof c->r->etag);
     keep(p, size * n, "Last-Modified:", c->r->modified, sizeof c->r->modified);
     keep(p, size * n, "X-TAXII-Date-Added-Last:", c->r->added_last, sizeof c->r->added_last);
-    keep(p, size * n, "Content-Type:", c->r->type, sizeof c->r->type);
+    keep(p, size * n, "X-TAXII-Date-Added-First:", c->r->added_first, sizeof c->r->added_first);
     return size * n;
 }
 

@@ -17,7 +17,7 @@ bool hm_source_flag(const struct hm_source *s, const char *name);
 struct hm_reply {
     long status;
     struct hm_buf body;
-    char etag[256], modified[128], added_last[64], type[128];
+    char etag[256], modified[128], added_first[64], added_last[64];
 };
 struct hm_request {
     const char *url, *accept;

@@ -10,10 +10,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MEDIA       "application/taxii+json;version=2.1"
-#define PAGES_MAX   2000
-#define OBJECTS_MAX 500000
-#define KEPT_MAX    (256u << 20)
+#define MEDIA        "application/taxii+json;version=2.1"
+#define PAGES_MAX    2000
+#define PAGE_OBJECTS "1000"
+#define OBJECTS_MAX  500000
+#define KEPT_MAX     (256u << 20)
 
 struct pull {
     struct hm_source *s;
@@ -210,6 +211,16 @@ static void add_query(char *url, size_t len, const char *name, const char *value
     }
 }
 
+/* RFC 3339 in UTC: the later one is the greater text as long as the digits are as many. */
+static void note_time(struct pull *p, const char *added)
+{
+    const char *known = text_of(p->s->next, "added_after");
+    if (!*added || (strlen(known) == strlen(added) && strcmp(known, added) >= 0))
+        return;
+    cJSON_DeleteItemFromObjectCaseSensitive(p->s->next, "added_after");
+    cJSON_AddStringToObject(p->s->next, "added_after", added);
+}
+
 static int one_page(struct pull *p, char next[1024], bool *ret_more)
 {
     char url[4096];
@@ -217,6 +228,8 @@ static int one_page(struct pull *p, char next[1024], bool *ret_more)
     cJSON *o = NULL;
     snprintf(url, sizeof url, "%scollections/%s/objects/", p->base,
              hm_source_text(p->s, "collection"));
+    /* Always: the reference server's `next` fails without the limit it began with. */
+    add_query(url, sizeof url, "limit", PAGE_OBJECTS);
     if (p->added_after[0])
         add_query(url, sizeof url, "added_after", p->added_after);
     if (*next)
@@ -226,9 +239,8 @@ static int one_page(struct pull *p, char next[1024], bool *ret_more)
         return e;
     *ret_more = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(o, "more"));
     snprintf(next, 1024, "%s", text_of(o, "next"));
-    if (r.added_last[0])
-        cJSON_DeleteItemFromObjectCaseSensitive(p->s->next, "added_after"),
-            cJSON_AddStringToObject(p->s->next, "added_after", r.added_last);
+    note_time(p,
+              r.added_last[0] ? r.added_last : r.added_first); /* one object: some say only First */
     e = take_objects(p, o);
     cJSON_Delete(o);
     hm_reply_done(&r);
@@ -237,18 +249,19 @@ static int one_page(struct pull *p, char next[1024], bool *ret_more)
 
 static int all_pages(struct pull *p)
 {
-    char next[1024] = "", before[1024] = "";
+    char next[1024] = "";
     bool more = true;
     int e = 0;
     if (p->added_after[0])
         cJSON_AddStringToObject(p->s->next, "added_after", p->added_after);
     for (int i = 0; !e && more; i++) {
+        uint64_t had = p->fresh;
         if (i == PAGES_MAX)
             return hm_fail(p->err, -E2BIG, "more than %d pages", PAGES_MAX);
         e = one_page(p, next, &more);
-        if (!e && more && (!*next || strcmp(next, before) == 0))
+        /* The same `next` may lead on (the reference server's does), an empty page may not. */
+        if (!e && more && (!*next || p->fresh == had))
             return hm_fail(p->err, -EBADMSG, "the server says there is more, but not where");
-        snprintf(before, sizeof before, "%s", next);
     }
     return e;
 }
