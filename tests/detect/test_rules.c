@@ -136,6 +136,81 @@ static void every_rule_has_a_technique_and_a_severity(void **state)
     }
 }
 
+static bool same_before(size_t i, const char *id)
+{
+    for (size_t k = 0; k < i; k++)
+        if (strcmp(hm_ruleset_rule(rules, k)->id, id) == 0)
+            return true;
+    return false;
+}
+
+static void every_id_is_there_once(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < hm_ruleset_count(rules); i++)
+        if (same_before(i, hm_ruleset_rule(rules, i)->id))
+            fail_msg("%s: its id is there twice", hm_ruleset_rule(rules, i)->path);
+}
+
+/* Every distinct technique of the rules, as ",T1059.004,T1095," */
+static size_t techniques(struct hm_buf *all)
+{
+    size_t n = 0;
+    hm_buf_puts(all, ",");
+    for (size_t i = 0; i < hm_ruleset_count(rules); i++) {
+        const char *t = hm_ruleset_rule(rules, i)->techniques;
+        for (; *t; t += strcspn(t, ","), t += *t == ',') {
+            char one[16];
+            snprintf(one, sizeof one, ",%.*s,", (int)strcspn(t, ","), t);
+            hm_buf_put_u8(all, 0);
+            bool known = strstr((const char *)all->data, one);
+            all->len--;
+            if (known)
+                continue;
+            hm_buf_puts(all, one + 1);
+            n++;
+        }
+    }
+    hm_buf_put_u8(all, 0);
+    assert_int_equal(all->error, 0);
+    return n;
+}
+
+static void there_are_enough_of_them(void **state)
+{
+    (void)state;
+    struct hm_buf all = HM_BUF(64 * 1024);
+    size_t n = techniques(&all);
+    print_message("%zu rules, %zu techniques\n", hm_ruleset_count(rules), n);
+    assert_true(hm_ruleset_count(rules) >= 120 && n >= 80);
+    hm_buf_done(&all);
+}
+
+static void every_technique_exists(void **state)
+{
+    (void)state;
+    struct hm_buf all = HM_BUF(64 * 1024), text = HM_BUF(4 << 20);
+    int fd = open(HM_ATTACK_JSON, O_RDONLY);
+    if (fd < 0) {
+        print_message("skipped: %s is not there\n", HM_ATTACK_JSON);
+        skip();
+    }
+    uint8_t chunk[8192];
+    for (ssize_t got; (got = read(fd, chunk, sizeof chunk)) > 0;)
+        hm_buf_put(&text, chunk, (size_t)got);
+    close(fd);
+    hm_buf_put_u8(&text, 0);
+    (void)techniques(&all);
+    for (char *t = (char *)all.data + 1; *t; t += strcspn(t, ",") + 1) {
+        char wanted[32];
+        snprintf(wanted, sizeof wanted, "\"id\": \"%.*s\"", (int)strcspn(t, ","), t);
+        if (!strstr((const char *)text.data, wanted))
+            fail_msg("no such technique: %s", wanted);
+    }
+    hm_buf_done(&all);
+    hm_buf_done(&text);
+}
+
 static void refused(void *ctx, size_t i, const struct hm_error *err)
 {
     (void)ctx;
@@ -194,6 +269,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_rule_keeps_its_own_examples),
+        cmocka_unit_test(every_id_is_there_once),
+        cmocka_unit_test(there_are_enough_of_them),
+        cmocka_unit_test(every_technique_exists),
         cmocka_unit_test(every_rule_has_a_technique_and_a_severity),
         cmocka_unit_test(the_set_with_its_correlations_survives_as_bytes),
         cmocka_unit_test(a_reason_is_filled_in_and_bounded),
