@@ -41,7 +41,7 @@ struct behaviour {
     bool deaf; /* nobody consumes while it acts */
 };
 extern const struct behaviour process_behaviours[], image_behaviours[], network_behaviours[],
-    limit_behaviours[], call_behaviours[];
+    limit_behaviours[], call_behaviours[], dns_behaviours[];
 
 /* --- expectations --- */
 #define EXPECT(w, cond, ...)                                                                       \

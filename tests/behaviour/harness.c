@@ -100,7 +100,7 @@ void expect_str(struct world *w, const char *what, const struct hm_rec_exec *e, 
 void expect_exactly(struct world *w, const char *list)
 {
     char got[256] = "";
-    for (uint16_t t = HM_REC_EXEC; t <= HM_REC_CALL; t++)
+    for (uint16_t t = HM_REC_EXEC; t <= HM_REC_DNS; t++)
         if (count_of(w, t, 0))
             snprintf(got + strlen(got), sizeof got - strlen(got), "%s%s %zu", got[0] ? " " : "",
                      hm_record_type_name(t), count_of(w, t, 0));
@@ -367,7 +367,7 @@ static bool wanted(const char *name, int argc, char **argv)
 int main(int argc, char **argv)
 {
     const struct behaviour *const all[] = {process_behaviours, image_behaviours, network_behaviours,
-                                           limit_behaviours, call_behaviours};
+                                           limit_behaviours, call_behaviours, dns_behaviours};
     int results[3] = {0};
     hm_log_init("behaviour", 2);
     setvbuf(stdout, NULL, _IOLBF, 0);

@@ -1,5 +1,6 @@
 /* See core.h. Begins and ends everything; the work is in the parts. */
 #include "agent/engine/core.h"
+#include "agent/engine/dns.h"
 #include "agent/engine/intel.h"
 #include "agent/engine/malware.h"
 #include "agent/engine/parts.h"
@@ -127,13 +128,14 @@ static bool make_parts(struct hm_core *c, const struct hm_core_options *o)
     c->stats = hm_stats_new(HM_STATS_MAX);
     c->alerts = hm_alerts_new();
     c->logs = hm_logs_new(hm_decode_log, c);
+    c->names = hm_dns_names_new();
     c->context = hm_context_new();
     c->scans = hm_scans_new(&(struct hm_scan_ops){
         .file = c->ops.scan_file, .memory = c->ops.scan_memory, .ctx = c->ops.ctx});
     c->sink = hm_sink_new(o->journal, &c->ledger);
     c->scratch = c->rules ? hm_match_scratch_new(c->rules) : NULL;
-    return c->table && c->dirs && c->files && c->hashes && c->stats && c->logs && c->alerts &&
-           c->context && c->scans && c->sink && (!c->rules || c->scratch);
+    return c->table && c->dirs && c->files && c->hashes && c->stats && c->logs && c->names &&
+           c->alerts && c->context && c->scans && c->sink && (!c->rules || c->scratch);
 }
 
 int hm_core_new(const struct hm_core_options *o, struct hm_core **ret_core, struct hm_error *err)
@@ -180,6 +182,7 @@ void hm_core_free(struct hm_core *c)
     hm_hashes_free(c->hashes);
     hm_stats_free(c->stats);
     hm_logs_free(c->logs);
+    hm_dns_names_free(c->names);
     hm_files_free(c->files);
     hm_dirs_free(c->dirs);
     hm_policy_free(c->policy);
@@ -269,6 +272,9 @@ static void decode(struct hm_core *c, const struct hm_rec_header *h)
         break;
     case HM_REC_EXIT:
         hm_decode_exit(c, (const struct hm_rec_exit *)h);
+        break;
+    case HM_REC_DNS:
+        hm_decode_dns(c, (const struct hm_rec_dns *)h);
         break;
     case HM_REC_CALL:
         hm_decode_call(c, (const struct hm_rec_call *)h);

@@ -1,4 +1,5 @@
 /* Records of connections → events. Records were checked before they come here. */
+#include "agent/engine/dns.h"
 #include "agent/engine/parts.h"
 
 static uint64_t action_of(uint16_t type)
@@ -40,6 +41,9 @@ void hm_decode_net(struct hm_core *c, const struct hm_rec_net *r)
         hm_event_set(e, HM_F_PROCESS_NAME,
                      hm_slice(r->h.comm, strnlen(r->h.comm, sizeof r->h.comm)));
     ends(e, r);
+    struct hm_slice name = hm_dns_names_get(c->names, hm_event_str(e, HM_F_DST_IP), r->h.boot_ns);
+    if (name.len && r->direction == HM_NET_OUTBOUND)
+        hm_event_set(e, HM_F_DST_DOMAIN, name);
     hm_event_set_u64(e, HM_F_NET_PROTOCOL, r->protocol);
     hm_event_set_u64(e, HM_F_NET_DIRECTION, r->direction);
     if (r->h.type == HM_REC_CONNECT)

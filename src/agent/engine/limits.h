@@ -51,6 +51,13 @@
 /* Alerts that one event raises because of indicators. */
 #define HM_INTEL_ALERTS_MAX 8
 
+/* Addresses whose name is known: 8,192 slots of 154 bytes are 1.2 MiB. A longer name than 128 bytes
+ * is not kept; a name is believed for an hour, which is longer than most answers may be kept and as
+ * long as a connection is likely to follow. */
+#define HM_DNS_NAMES_MAX   8192
+#define HM_DNS_NAMES_BYTES 128
+#define HM_DNS_NAME_NS     (3600ull * 1000 * 1000 * 1000)
+
 /* Files written lately, by path: for "written and then run". 8,192 slots of 32 bytes. */
 #define HM_CONTEXT_WRITES   8192
 #define HM_CONTEXT_WRITE_NS (3600ull * 1000 * 1000 * 1000)

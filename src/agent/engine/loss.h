@@ -7,8 +7,8 @@
 struct hm_loss {
     struct hm_ledger *ledger;
     uint64_t checked_ns; /* everything up to here is in a report */
-    uint64_t overflows, files, processes, malformed,
-        scans, logs; /* totals of our own that were reported */
+    uint64_t overflows, files, processes, malformed, scans,
+        logs; /* totals of our own that were reported */
 };
 struct hm_loss_own {    /* our own running totals since the start */
     uint64_t overflows; /* fanotify queue overran: at least one event each */

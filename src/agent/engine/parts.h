@@ -26,6 +26,8 @@ struct hm_core {
     struct hm_hashes *hashes;
     struct hm_stats *stats;
     struct hm_logs *logs;
+    struct hm_dns_names *names; /* of addresses */
+    uint64_t malformed_dns;
     struct hm_alerts *alerts;
     struct hm_context *context;
     struct hm_scans *scans;
@@ -61,6 +63,8 @@ void hm_decode_exit(struct hm_core *c, const struct hm_rec_exit *r);
 void hm_decode_hashed(struct hm_core *c, const struct hm_hash_answer *a);
 /* decode_log.c: a hm_logs_new() callback, ctx is the core */
 void hm_decode_log(void *ctx, const struct hm_log_line *l);
+/* decode_dns.c */
+void hm_decode_dns(struct hm_core *c, const struct hm_rec_dns *r);
 /* decode_call.c */
 void hm_decode_call(struct hm_core *c, const struct hm_rec_call *r);
 /* decode_net.c */

@@ -55,7 +55,8 @@ int hm_engine_hear_uplink(struct hm_engine *g) HM_CHECK;
 void hm_engine_say_durable(struct hm_engine *g);
 /* Which rare system calls the loaded rules ask for: monitor has them watched. */
 void hm_engine_say_calls(struct hm_engine *g);
-bool hm_engine_tell(struct hm_engine *g, const struct hm_msg_desc *d, const void *msg); /* monitor */
+bool hm_engine_tell(struct hm_engine *g, const struct hm_msg_desc *d,
+                    const void *msg); /* monitor */
 struct hm_core_ops hm_engine_ops(struct hm_engine *g);
 void hm_engine_set_uplink(struct hm_engine *g, int fd); /* takes fd */
 

@@ -18,7 +18,7 @@ struct hm_rare_call {
 enum hm_rare { /* places in the table, bits of a set */
 #define RARE(name, ...) HM_CALL_##name,
 #include "agent/sensor/calls.def"
-    HM_CALL_COUNT
+               HM_CALL_COUNT
 };
 extern const struct hm_rare_call hm_rare_calls[];
 extern const uint32_t hm_rare_count;

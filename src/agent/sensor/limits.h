@@ -27,6 +27,8 @@
 #define HM_SENSOR_WAKE_NS    2000000ull
 #define HM_SENSOR_WAKE_BYTES (1u << 20)
 #define HM_SENSOR_IDLE_MS    250 /* safety net of the consumer's sleep */
+/* Bytes of a DNS answer that are kept: what resolvers of today advertise (1,232) fits. */
+#define HM_SENSOR_DNS_MAX 1280
 /* Which programs already told of which rare system call (LRU: a forgotten one tells again). */
 #define HM_SENSOR_RARE_TOLD_MAX 8192
 /* Owners of accepted sockets, remembered for their CLOSE (LRU: the oldest is forgotten). */

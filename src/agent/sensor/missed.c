@@ -48,5 +48,6 @@ void hm_sensor_count_missed(struct hm_sensor *s)
     count_one(s, HM_PROG_SOCK_STATE, s->skel->progs.hm_sock_state);
     count_one(s, HM_PROG_ACCEPT,
               s->accept_fexit ? s->skel->progs.hm_accept_fexit : s->skel->progs.hm_accept_exit);
+    count_one(s, HM_PROG_DNS, s->skel->progs.hm_dns_answer);
     count_one(s, HM_PROG_CALL, s->skel->progs.hm_rare);
 }

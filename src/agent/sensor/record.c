@@ -38,6 +38,8 @@ static size_t fixed_size(uint16_t type)
         return sizeof(struct hm_rec_net);
     case HM_REC_CALL:
         return sizeof(struct hm_rec_call);
+    case HM_REC_DNS:
+        return sizeof(struct hm_rec_dns);
     default:
         return 0;
     }
@@ -87,6 +89,11 @@ int hm_record_check(struct hm_slice raw)
         return exec_good((const void *)raw.p, raw.len) ? 0 : -EBADMSG;
     if (fixed == sizeof(struct hm_rec_net))
         return net_good((const void *)raw.p, raw.len) ? 0 : -EBADMSG;
+    if (h.type == HM_REC_DNS)
+        return string_inside(((const struct hm_rec_dns *)(const void *)raw.p)->payload, fixed,
+                             raw.len)
+                   ? 0
+                   : -EBADMSG;
     if (h.type == HM_REC_CALL)
         return call_good((const void *)raw.p, raw.len) ? 0 : -EBADMSG;
     return raw.len == fixed ? 0 : -EBADMSG;
@@ -103,6 +110,7 @@ const char *hm_record_type_name(uint16_t type)
         [HM_REC_EXEC] = "exec",         [HM_REC_FORK] = "fork",       [HM_REC_EXIT] = "exit",
         [HM_REC_SNAPSHOT] = "snapshot", [HM_REC_CONNECT] = "connect", [HM_REC_ACCEPT] = "accept",
         [HM_REC_LISTEN] = "listen",     [HM_REC_CLOSE] = "close",     [HM_REC_CALL] = "call",
+        [HM_REC_DNS] = "dns",
     };
     return type < HM_ARRAY_LEN(names) && names[type] ? names[type] : "unknown";
 }
@@ -118,6 +126,7 @@ static const struct {
     [HM_PROG_ACCEPT] = {"accept", HM_CLASS_NETWORK},
     [HM_PROG_SNAPSHOT] = {"snapshot", HM_CLASS_PROCESS},
     [HM_PROG_CALL] = {"call", HM_CLASS_SYSCALL},
+    [HM_PROG_DNS] = {"dns", HM_CLASS_DNS},
 };
 
 uint64_t hm_sensor_prog_class(enum hm_sensor_prog p)

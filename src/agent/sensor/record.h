@@ -27,6 +27,7 @@ enum hm_record_type {
     HM_REC_LISTEN = 7, /* struct hm_rec_net: remote end is empty; port 0 = the kernel will choose */
     HM_REC_CLOSE = 8,  /* struct hm_rec_net: end of a connection whose begin had an owner */
     HM_REC_CALL = 9,   /* struct hm_rec_call: a rare system call begins */
+    HM_REC_DNS = 10,   /* struct hm_rec_dns: an answer came; tgid 0: nobody knows who asked */
 };
 
 /* hm_rec_header.flags */
@@ -132,6 +133,13 @@ struct hm_rec_call {
 };
 HM_REC_ASSERT(sizeof(struct hm_rec_call) == 152);
 
+struct hm_rec_dns {
+    struct hm_rec_header h;
+    struct hm_rec_str payload; /* the message, cut at HM_SENSOR_DNS_MAX */
+    __u32 reserved0;
+};
+HM_REC_ASSERT(sizeof(struct hm_rec_dns) == 112);
+
 /* ---- counters: an array map, one entry a program, memory-mapped read-only by the engine -------
  */
 enum hm_sensor_prog {
@@ -142,6 +150,7 @@ enum hm_sensor_prog {
     HM_PROG_ACCEPT,
     HM_PROG_SNAPSHOT,
     HM_PROG_CALL,
+    HM_PROG_DNS,
     HM_PROG_COUNT = 16, /* room to grow without changing the map */
 };
 struct hm_sensor_counter {

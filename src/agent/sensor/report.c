@@ -40,6 +40,10 @@ static const struct part_info parts[HM_PART_COUNT] = {
                        "tp/syscalls/sys_enter_…",
                        {"rare system calls, while a loaded rule asks for them",
                         "まれなシステムコール (読み込んだルールが必要とする間だけ)"}},
+    [HM_PART_DNS] = {"dns",
+                     "cgroup_skb/ingress, cgroup/connect, sendmsg",
+                     {"names answered by DNS over UDP, with who asked where the socket tells",
+                      "UDP の DNS が答えた名前 (ソケットから分かる場合は問い合わせたプロセスも)"}},
 };
 
 /* Not a program of the sensor: monitor's marks. Listed beside them, because it is seen. */
@@ -54,7 +58,7 @@ static const struct part_info files_part = {
 /* What is not seen whatever the kernel: this version has no program for it. */
 static const struct hm_text always_blind[] = {
     {"UDP, ICMP, raw, packet and UNIX sockets", "UDP、ICMP、raw、パケット、UNIX ソケットの通信"},
-    {"names asked of DNS", "DNS で問い合わせた名前"},
+    {"names asked over TCP, TLS or HTTPS", "TCP、TLS、HTTPS で問い合わせた名前"},
     {"changes of privilege without an exec (setuid, capset)",
      "実行を伴わない権限の変更 (setuid、capset)"},
 };

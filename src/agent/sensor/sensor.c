@@ -51,6 +51,7 @@ static int set_sizes(struct sensor_bpf *skel, const struct hm_sensor_options *o)
 /* What to give up, step by step, when a kernel refuses the whole. */
 enum {
     GIVE_UP_NOTHING,
+    GIVE_UP_DNS,
     GIVE_UP_FEXIT,
     GIVE_UP_ACCEPT,
     GIVE_UP_NETWORK,
@@ -69,6 +70,7 @@ static void choose(struct hm_sensor *s, const struct hm_sensor_options *o, int g
     bpf_program__set_autoload(s->skel->progs.hm_rare,
                               give_up < GIVE_UP_ACCEPT &&
                                   hm_probe_ok(&s->probes, HM_PROBE_SYSCALL_TP));
+    hm_sensor_load_dns(s, give_up < GIVE_UP_DNS && hm_probe_ok(&s->probes, HM_PROBE_CGROUP_SKB));
     bpf_program__set_autoload(s->skel->progs.hm_sock_state, give_up < GIVE_UP_NETWORK);
     bpf_program__set_autoload(s->skel->progs.hm_snapshot, iter);
     bpf_program__set_autoload(s->skel->progs.hm_missed, give_up < GIVE_UP_SNAPSHOT);
@@ -151,7 +153,7 @@ static void attach_accept(struct hm_sensor *s)
     s->error[HM_PART_ACCEPT] = e1 < 0 ? e1 : e2;
 }
 
-static int attach_all(struct hm_sensor *s, struct hm_error *err)
+static int attach_all(struct hm_sensor *s, int scope_fd, struct hm_error *err)
 {
     attach(s, HM_PART_EXEC, s->skel->progs.hm_exec);
     attach(s, HM_PART_FORK, s->skel->progs.hm_fork);
@@ -160,6 +162,7 @@ static int attach_all(struct hm_sensor *s, struct hm_error *err)
     if (s->active[HM_PART_NETWORK])
         attach_accept(s);
     s->active[HM_PART_SNAPSHOT] = bpf_program__autoload(s->skel->progs.hm_snapshot);
+    hm_sensor_attach_dns(s, scope_fd);
     s->attached = true;
     if (!s->active[HM_PART_EXEC])
         return hm_fail(err, -ENOTSUP, "the exec program loads but does not attach: %s",
@@ -177,7 +180,7 @@ int hm_sensor_open(const struct hm_sensor_options *o, struct hm_sensor **ret_sen
     hm_probe_all(&s->probes);
     int e = load_best(s, o, err);
     if (e == 0 && !o->no_attach)
-        e = attach_all(s, err);
+        e = attach_all(s, o->scope_cgroup_fd, err);
     /* Frozen: user space can no longer write it through any descriptor, the programs still can. (A
      * descriptor opened read-only would do, but the kernel refuses to map one.) */
     if (e == 0 && bpf_map_freeze(bpf_map__fd(s->skel->maps.counters)) < 0)
@@ -197,6 +200,7 @@ void hm_sensor_close(struct hm_sensor *s)
     for (size_t i = 0; i < HM_ARRAY_LEN(s->links); i++)
         bpf_link__destroy(s->links[i]);
     hm_sensor_drop_calls(s);
+    hm_sensor_drop_dns(s);
     if (s->skel)
         sensor_bpf__destroy(s->skel);
     free(s);

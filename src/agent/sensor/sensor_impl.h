@@ -16,6 +16,7 @@ enum hm_part {
     HM_PART_ACCEPT,
     HM_PART_SNAPSHOT,
     HM_PART_CALLS,
+    HM_PART_DNS,
     HM_PART_COUNT
 };
 
@@ -28,7 +29,7 @@ struct hm_sensor {
     int error[HM_PART_COUNT]; /* why a part is not active */
     struct hm_probe_results probes;
     struct bpf_link *call_links[HM_RARE_MAX]; /* by place in calls.def; NULL: not watched */
-    uint32_t calls_wanted;
+    struct bpf_link *dns_links[5];
     char calls_how[640];
     uint64_t missed[HM_PROG_COUNT]; /* of the kernel's counts, what is in the counters already */
 };
@@ -38,5 +39,9 @@ struct bpf_link *hm_sensor_attach_syscall(struct bpf_program *p, const char *nam
 /* attach_calls.c: constants of the program, before it is loaded. */
 void hm_sensor_set_calls(struct hm_sensor *s);
 void hm_sensor_drop_calls(struct hm_sensor *s);
+/* attach_dns.c: at the scope's cgroup, or at the root of all. */
+void hm_sensor_load_dns(struct hm_sensor *s, bool on); /* before the object is loaded */
+void hm_sensor_attach_dns(struct hm_sensor *s, int scope_cgroup_fd);
+void hm_sensor_drop_dns(struct hm_sensor *s);
 /* Add count to the lost records of prog. Errors: -ENOTSUP: the kernel has no program for it. */
 int hm_sensor_add_missed(struct hm_sensor *s, enum hm_sensor_prog prog, uint64_t count) HM_CHECK;

@@ -143,13 +143,13 @@ static void test_ring_refuses_other_descriptors(void **state)
 
 static void test_every_program_has_a_name_and_a_class(void **state)
 {
-    for (int p = HM_PROG_EXEC; p <= HM_PROG_CALL; p++) {
+    for (int p = HM_PROG_EXEC; p <= HM_PROG_DNS; p++) {
         assert_true(hm_sensor_prog_name((enum hm_sensor_prog)p)[0] != 0);
         assert_true(hm_sensor_prog_class((enum hm_sensor_prog)p) != 0);
     }
     assert_int_equal(hm_sensor_prog_class(HM_PROG_COUNT), 0);
     assert_string_equal(hm_record_type_name(HM_REC_CLOSE), "close");
-    assert_string_equal(hm_record_type_name(10), "unknown");
+    assert_string_equal(hm_record_type_name(11), "unknown");
 }
 
 /* Without any sensor the report must say so, in both languages, and stay JSON. */

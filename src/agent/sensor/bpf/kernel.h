@@ -25,6 +25,7 @@ typedef _Bool bool;
 enum {
     BPF_MAP_TYPE_HASH = 1,
     BPF_MAP_TYPE_ARRAY = 2,
+    BPF_MAP_TYPE_PERCPU_ARRAY = 6,
     BPF_MAP_TYPE_LRU_HASH = 9,
     BPF_MAP_TYPE_SK_STORAGE = 24,
     BPF_MAP_TYPE_RINGBUF = 27,
@@ -46,6 +47,7 @@ enum {
 #define AF_INET            2
 #define AF_INET6           10
 #define IPPROTO_TCP        6
+#define IPPROTO_UDP        17
 #define TCP_ESTABLISHED    1
 #define TCP_SYN_SENT       2
 #define TCP_CLOSE          7
@@ -248,6 +250,24 @@ struct bpf_iter__task {
     struct bpf_iter_meta *meta;
     struct task_struct *task;
 } __core;
+
+/* contexts of cgroup programs: ABI, uapi/linux/bpf.h */
+struct bpf_sock;
+struct __sk_buff {
+    __u32 len, pkt_type, mark, queue_mapping, protocol, vlan_present, vlan_tci, vlan_proto,
+        priority, ingress_ifindex, ifindex, tc_index, cb[5], hash, tc_classid, data, data_end,
+        napi_id, family, remote_ip4, local_ip4, remote_ip6[4], local_ip6[4], remote_port,
+        local_port, data_meta;
+    __u64 flow_keys __attribute__((aligned(8)));
+    __u64 tstamp;
+    __u32 wire_len, gso_segs;
+    struct bpf_sock *sk __attribute__((aligned(8)));
+};
+struct bpf_sock_addr {
+    __u32 user_family, user_ip4, user_ip6[4], user_port, family, type, protocol, msg_src_ip4,
+        msg_src_ip6[4];
+    struct bpf_sock *sk __attribute__((aligned(8)));
+};
 
 /* argument block of tp/syscalls/sys_exit_*; the layout is ABI (events/syscalls/…/format) */
 struct sys_exit_args {

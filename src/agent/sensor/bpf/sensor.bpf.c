@@ -18,6 +18,7 @@
 #include "lifecycle.bpf.c"
 #include "network.bpf.c"
 #include "calls.bpf.c"
+#include "dns.bpf.c"
 #include "snapshot.bpf.c"
 #include "missed.bpf.c"
 
