@@ -103,8 +103,12 @@ int main(int argc, char **argv)
     if (!rules || !s)
         return 1;
     unsigned long resident = status_kib("VmRSS");
-    (void)scan_folder(s, rules, argv[2], &(uint64_t){0}); /* the page cache is warm from here on */
-    uint64_t bytes = scan_folder(s, rules, argv[2], &ns);
+    uint64_t bytes = scan_folder(s, rules, argv[2], &ns); /* the page cache is warm from here on */
+    for (int i = 0; i < 3; i++) {
+        uint64_t again = 0;
+        bytes = scan_folder(s, rules, argv[2], &again);
+        ns = i && ns < again ? ns : again; /* the best of three, as the peer's */
+    }
     printf("%.4f %zu %zu %llu %.4f %.1f %lu %lu\n", compile_s, hm_yara_rules_count(rules),
            hm_yara_rules_bytes(rules), (unsigned long long)bytes, (double)ns / 1e9,
            small(s, rules, argv[3]), resident, status_kib("VmHWM"));

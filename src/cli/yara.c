@@ -6,6 +6,7 @@
 #include "detect/yara/folder.h"
 #include "detect/yara/hits.h"
 #include "detect/yara/yara.h"
+#include "event/event.h"
 #include <fcntl.h>
 #include <fts.h>
 #include <stdio.h>
@@ -107,8 +108,12 @@ static void say(struct hm_slice text)
 
 static void json_text(struct hm_buf *out, const char *name, struct hm_slice s)
 {
+    struct hm_buf quoted hm_auto(hm_buf_done) = HM_BUF(1024 * 1024);
+    hm_buf_puts(&quoted, "\"");
+    hm_json_escape(s, &quoted);
+    hm_buf_puts(&quoted, "\"");
     hm_buf_printf(out, "\"%s\": ", name);
-    hm_show_json_string(s, out);
+    hm_show_json_string(hm_buf_slice(&quoted), out);
 }
 
 static void json_problem(struct show *s, const struct hm_yara_report *r)

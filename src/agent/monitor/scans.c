@@ -12,7 +12,7 @@
 struct scan {
     uint64_t order; /* 0: free; the lowest is the oldest */
     uint64_t engine_id, since_ns, version;
-    bool memory;
+    bool memory, tried; /* tried: inspect ended once while it had this */
     int fds[2];
     uint64_t dev, inode, mtime_ns, size;
     char *path;
@@ -234,10 +234,26 @@ int hm_mon_scan_done(struct hm_monitor *m, const struct hm_msg_inspected_scan *a
     return 0;
 }
 
+static bool overdue(const struct hm_monitor *m, uint64_t now_ns)
+{
+    const struct scan *j = m->scans->busy;
+    uint64_t seconds = j && j->memory ? HM_YARA_MEMORY_SECONDS : HM_YARA_SCAN_SECONDS;
+    return hm_mon_scans_busy_ns(m, now_ns) > seconds * 1000000000 + HM_MON_SCAN_GRACE_NS;
+}
+
+/* Its end may be another's fault: what was not overdue gets a second inspect, but no third. A
+ * process's maps were read to their end and are of no more use. */
 void hm_mon_scans_lost(struct hm_monitor *m)
 {
-    if (m->scans->busy)
-        fail_with(m, m->scans->busy, ECANCELED);
+    struct scan *j = m->scans->busy;
+    if (!j)
+        return;
+    if (j->tried || j->memory || overdue(m, hm_clock_mono_ns())) {
+        fail_with(m, j, ECANCELED);
+        return;
+    }
+    m->scans->busy = NULL;
+    j->tried = true;
 }
 
 void hm_mon_scans_engine_lost(struct hm_monitor *m)
@@ -260,9 +276,7 @@ uint64_t hm_mon_scans_busy_ns(const struct hm_monitor *m, uint64_t now_ns)
 void hm_mon_scans_tick(struct hm_monitor *m, uint64_t now_ns)
 {
     struct hm_scans *s = m->scans;
-    const uint64_t seconds =
-        s->busy && s->busy->memory ? HM_YARA_MEMORY_SECONDS : HM_YARA_SCAN_SECONDS;
-    if (hm_mon_scans_busy_ns(m, now_ns) > seconds * 1000000000 + HM_MON_SCAN_GRACE_NS)
+    if (overdue(m, now_ns))
         hm_mon_child_kill(m, HM_AGENT_INSPECT, "a scan took longer than its deadline");
     for (size_t i = 0; i < HM_MON_SCANS_MAX; i++) {
         struct scan *j = &s->queue[i];
