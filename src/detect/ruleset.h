@@ -102,6 +102,12 @@ size_t hm_ruleset_match_record(const struct hm_ruleset *rs, struct hm_match_scra
 size_t hm_ruleset_match_view(const struct hm_ruleset *rs, struct hm_match_scratch *s,
                              const struct hm_view *v, const uint32_t **ret_rules);
 
+/* The event as group-by and aggregated fields see it: as itself, a log line as a line. EVENTS only;
+ * false: it cannot be read. */
+struct hm_reading; /* view/reading.h */
+bool hm_ruleset_read(const struct hm_ruleset *rs, const struct hm_event *e,
+                     struct hm_reading *ret_r);
+
 /* What a rule cost with this scratch. Counting is always on; one evaluation in 64 is timed. */
 struct hm_rule_cost_report {
     uint64_t evaluations, matches, ns;

@@ -93,15 +93,20 @@ static void alert_id(struct hm_alerts *a, const struct hm_alert_origin *o, const
 }
 
 /* False: it did not fit; what is there stays whole. */
+static bool add_bytes(struct hm_alerts *a, struct hm_slice event)
+{
+    if (a->evidence.len + event.len + 10 > EVIDENCE_BYTES)
+        return false;
+    hm_buf_put_varint(&a->evidence, event.len);
+    hm_buf_put(&a->evidence, event.p, event.len);
+    return !a->evidence.error;
+}
+
 static bool add_evidence(struct hm_alerts *a, const struct hm_event *e)
 {
     hm_buf_clear(&a->one);
     hm_event_encode(e, &a->one);
-    if (a->one.error || a->evidence.len + a->one.len + 10 > EVIDENCE_BYTES)
-        return false;
-    hm_buf_put_varint(&a->evidence, a->one.len);
-    hm_buf_put(&a->evidence, a->one.data, a->one.len);
-    return !a->evidence.error;
+    return !a->one.error && add_bytes(a, hm_buf_slice(&a->one));
 }
 
 static void describe(struct hm_event *e, const struct hm_process *p,
@@ -115,7 +120,8 @@ static void describe(struct hm_event *e, const struct hm_process *p,
 }
 
 static void gather(struct hm_alerts *a, const struct hm_users *users, const struct hm_event *e,
-                   struct hm_process *const *lineage, size_t n)
+                   struct hm_process *const *lineage, size_t n,
+                   const struct hm_alert_before *before)
 {
     struct hm_event one;
     hm_buf_clear(&a->evidence);
@@ -124,6 +130,8 @@ static void gather(struct hm_alerts *a, const struct hm_users *users, const stru
         describe(&one, lineage[i], i + 1 < n ? lineage[i + 1] : NULL, users);
         room = add_evidence(a, &one);
     }
+    for (size_t i = 0; before && i < before->count; i++)
+        (void)add_bytes(a, before->events[i]);
 }
 
 static void text(struct hm_event *e, enum hm_field f, const char *s)
@@ -162,12 +170,13 @@ static void from_rule(struct hm_alerts *a, struct hm_event *f, const struct hm_r
 void hm_alerts_raise(struct hm_alerts *a, struct hm_sink *sink,
                      const struct hm_alert_origin *origin, struct hm_table *table,
                      const struct hm_users *users, const struct hm_rule *rule,
-                     const struct hm_event *e, struct hm_process *p)
+                     const struct hm_event *e, struct hm_process *p,
+                     const struct hm_alert_before *before)
 {
     struct hm_process *lineage[HM_ALERT_ANCESTORS_MAX];
     size_t n = p ? hm_tree_lineage(table, p, lineage, HM_ALERT_ANCESTORS_MAX) : 0;
     uint64_t tree = n ? lineage[hm_tree_root(lineage, n)]->key : hm_event_u64(e, HM_F_PROCESS_KEY);
-    if (quiet(a, rule, tree, hm_event_u64(e, HM_F_BOOT_NS))) {
+    if (!before && quiet(a, rule, tree, hm_event_u64(e, HM_F_BOOT_NS))) {
         a->counts.repeated++;
         return;
     }
@@ -181,7 +190,7 @@ void hm_alerts_raise(struct hm_alerts *a, struct hm_sink *sink,
     if (n)
         hm_enrich_actor(&f, lineage[0], n > 1 ? lineage[1] : NULL, users);
     from_rule(a, &f, rule, e);
-    gather(a, users, e, lineage, n);
+    gather(a, users, e, lineage, n, before);
     hm_event_set(&f, HM_F_ALERT_ID, hm_slice(id, 16));
     hm_event_set(&f, HM_F_ALERT_EVIDENCE, hm_buf_slice(&a->evidence));
     hm_event_set_u64(&f, HM_F_ALERT_TREE_KEY, tree);

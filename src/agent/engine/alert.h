@@ -16,10 +16,16 @@ struct hm_alerts;
 
 struct hm_alerts *hm_alerts_new(void); /* NULL: out of memory */
 void hm_alerts_free(struct hm_alerts *a);
+/* What led to an alert of a correlation; its own windows decide what is a repetition. */
+struct hm_alert_before {
+    const struct hm_slice *events; /* canonical, oldest first */
+    size_t count;
+};
 /* The rule matched e, which process p did (NULL: nobody knows). Puts the alert in the sink's alert
- * lane unless it would repeat one. e is not changed. */
+ * lane unless it would repeat one. before: NULL but for correlations. e is not changed. */
 void hm_alerts_raise(struct hm_alerts *a, struct hm_sink *sink,
                      const struct hm_alert_origin *origin, struct hm_table *table,
                      const struct hm_users *users, const struct hm_rule *rule,
-                     const struct hm_event *e, struct hm_process *p);
+                     const struct hm_event *e, struct hm_process *p,
+                     const struct hm_alert_before *before);
 struct hm_alert_counts hm_alert_counts(const struct hm_alerts *a);

@@ -91,8 +91,10 @@ void hm_core_set_users(struct hm_core *c, const struct hm_users *users)
 int hm_core_set_rules(struct hm_core *c, const struct hm_ruleset *rules)
 {
     struct hm_match_scratch *scratch = hm_match_scratch_new(rules);
-    if (!scratch)
+    if (!scratch || hm_sequence_swap(c->sequence, rules) < 0) {
+        hm_match_scratch_free(scratch);
         return -ENOMEM;
+    }
     hm_match_scratch_free(c->scratch);
     c->scratch = scratch;
     c->rules = rules;
@@ -134,8 +136,10 @@ static bool make_parts(struct hm_core *c, const struct hm_core_options *o)
         .file = c->ops.scan_file, .memory = c->ops.scan_memory, .ctx = c->ops.ctx});
     c->sink = hm_sink_new(o->journal, &c->ledger);
     c->scratch = c->rules ? hm_match_scratch_new(c->rules) : NULL;
+    c->sequence = hm_sequence_new(c->rules);
     return c->table && c->dirs && c->files && c->hashes && c->stats && c->logs && c->names &&
-           c->alerts && c->context && c->scans && c->sink && (!c->rules || c->scratch);
+           c->alerts && c->context && c->scans && c->sink && c->sequence &&
+           (!c->rules || c->scratch);
 }
 
 int hm_core_new(const struct hm_core_options *o, struct hm_core **ret_core, struct hm_error *err)
@@ -202,37 +206,56 @@ struct hm_event *hm_core_begin(struct hm_core *c, uint64_t class, uint64_t actio
     return e;
 }
 
-void hm_core_raise(struct hm_core *c, const struct hm_rule *rule, const struct hm_event *e,
-                   uint64_t process)
+static void raise_alert(struct hm_core *c, const struct hm_rule *rule, const struct hm_event *e,
+                        uint64_t process, const struct hm_alert_before *before)
 {
     struct hm_process *p = hm_table_get(c->table, process);
     if (p && p->left)
         return; /* recorded, like everything; its own agent raises the alert */
     c->origin.epoch = hm_journal_epoch(c->journal);
-    hm_alerts_raise(c->alerts, c->sink, &c->origin, c->table, c->users, rule, e, p);
+    hm_alerts_raise(c->alerts, c->sink, &c->origin, c->table, c->users, rule, e, p, before);
 }
 
-static void hit(void *ctx, const struct hm_rule *rule)
+void hm_core_raise(struct hm_core *c, const struct hm_rule *rule, const struct hm_event *e,
+                   uint64_t process)
+{
+    raise_alert(c, rule, e, process, NULL);
+}
+
+static void correlated(void *ctx, const struct hm_sequence_hit *h)
 {
     struct hm_core *c = ctx;
-    hm_core_raise(c, rule, c->hit_event, c->hit_process);
-    if (rule->scan_memory)
-        hm_core_scan_memory(c, c->hit_process);
+    struct hm_alert_before before = {h->events, h->event_count};
+    raise_alert(c, h->rule, c->hit_event, c->hit_process, &before);
 }
 
-/* The event was journalled as it was; what rules may ask beyond it is added for them alone. */
-static void match(struct hm_core *c, struct hm_event *e, uint64_t process)
+/* The event was journalled as it was; what rules may ask beyond it is added for them alone.
+ * Returns how many rules matched; they are in c->hits. */
+static size_t match(struct hm_core *c, struct hm_event *e, uint64_t process)
 {
+    const uint32_t *rules;
     struct hm_process *p = hm_table_get(c->table, process);
     if (p)
         hm_context_fill(c->context, c->table, p, e);
     c->hit_event = e;
     c->hit_process = process;
-    hm_ruleset_match(c->rules, c->scratch, e, hit, c);
+    size_t n = hm_ruleset_match_event(c->rules, c->scratch, e, &rules);
+    n = n < HM_ARRAY_LEN(c->hits) ? n : HM_ARRAY_LEN(c->hits);
+    memcpy(c->hits, rules, n * sizeof *rules);
+    for (size_t i = 0; i < n; i++) {
+        const struct hm_rule *rule = hm_ruleset_rule(c->rules, c->hits[i]);
+        if (hm_ruleset_silent(c->rules, c->hits[i]))
+            continue;
+        hm_core_raise(c, rule, e, process);
+        if (rule->scan_memory)
+            hm_core_scan_memory(c, process);
+    }
+    return n;
 }
 
 /* A write was told after the exec that it made possible: the rules see that exec again, now knowing
- * who wrote the program. Nothing is journalled twice; a rule that fired already stays quiet. */
+ * who wrote the program. Nothing is journalled twice; a rule that fired already stays quiet, and a
+ * correlation counts the exec once, as it was first seen. */
 static void match_late(struct hm_core *c, const struct hm_file_change *f)
 {
     struct hm_process *p = hm_table_get(c->table, hm_context_late(c->context, f->path, f->boot_ns));
@@ -240,7 +263,7 @@ static void match_late(struct hm_core *c, const struct hm_file_change *f)
         return;
     struct hm_event *e = hm_core_begin(c, HM_CLASS_PROCESS, HM_ACTION_PROCESS_EXEC, p->exec_ns);
     hm_enrich_process(e, p, hm_table_get(c->table, p->parent_key), c->users);
-    match(c, e, p->key);
+    (void)match(c, e, p->key);
 }
 
 static bool makes_content(uint32_t action)
@@ -257,7 +280,9 @@ void hm_core_emit(struct hm_core *c, struct hm_event *e, uint64_t process)
     hm_intel_look(c, e, process);
     if (!c->rules)
         return;
-    match(c, e, process);
+    size_t hits = match(c, e, process);
+    if (hits)
+        hm_sequence_event(c->sequence, e, c->hits, hits, correlated, c);
 }
 
 static void decode(struct hm_core *c, const struct hm_rec_header *h)

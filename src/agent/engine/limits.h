@@ -105,3 +105,12 @@
 /* Batches are closed and losses looked for this often: what a live view lags behind at most, and
  * what a kill -9 can take with it. */
 #define HM_TICK_NS 500000000L
+
+/* Correlations: windows of all of them, and the events that fed them lately, to be shown as
+ * evidence. */
+#define HM_HITS_MAX             256 /* rules of one event; the corpus's worst has 11 */
+#define HM_SEQUENCE_STATE_BYTES (4u << 20)
+#define HM_SEQUENCE_GROUPS      4096
+#define HM_SEQUENCE_BYTES       (1u << 20)
+#define HM_SEQUENCE_EVENTS      2048
+#define HM_SEQUENCE_EVENT_BYTES (16u << 10) /* a larger one is not kept: it is in the journal */

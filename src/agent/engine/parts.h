@@ -5,6 +5,7 @@
 #include "agent/engine/limits.h"
 #include "agent/engine/logs.h"
 #include "agent/engine/loss.h"
+#include "agent/engine/sequence.h"
 #include "agent/sensor/limits.h"
 #include "agent/sensor/record.h"
 
@@ -19,6 +20,8 @@ struct hm_core {
     const struct hm_ruleset *rules;
     struct hm_match_scratch *scratch;
     const struct hm_intel_sets *intel; /* NULL: none */
+    struct hm_sequence *sequence;
+    uint32_t hits[HM_HITS_MAX]; /* of the event under way */
     struct hm_table *table;
     struct hm_policy *policy;
     struct hm_dirs *dirs;

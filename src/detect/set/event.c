@@ -119,3 +119,14 @@ void hm_ruleset_match(const struct hm_ruleset *rs, struct hm_match_scratch *s,
         if (!rs->silent[rules[i]])
             hit(ctx, &rs->rules[rules[i]]);
 }
+
+bool hm_ruleset_read(const struct hm_ruleset *rs, const struct hm_event *e,
+                     struct hm_reading *ret_r)
+{
+    struct hm_reading r[HM_READINGS_MAX];
+    bool log = hm_event_u64(e, HM_F_ACTION) == HM_ACTION_FOREIGN_LOG;
+    if (!rs->bindings || !hm_readings(rs->bindings, log ? HM_VIEW_LOG : HM_VIEW_EVENT, e, r))
+        return false;
+    *ret_r = r[0];
+    return true;
+}
