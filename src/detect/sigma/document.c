@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "detect/limits.h"
+#include "detect/sigma/imported.h"
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -65,21 +66,21 @@ static int level(struct hm_lang *l, const struct hm_yaml *doc, struct hm_rule *r
     return fail(l, hm_yaml_get(doc, "level"), "level \"%.40s\" is not one of Sigma's", text);
 }
 
-/* Rules that we did not write have no words of their own: what they are called is the reason. */
+/* What the rule says for people; of a rule that is not ours, words are made (imported.h). */
 static int words(struct hm_lang *l, const struct hm_yaml *doc, struct hm_rule *r)
 {
     const struct hm_yaml *own = hm_yaml_get(doc, "hinomi");
-    const char *about = hm_yaml_str(doc, "description", r->title);
-    const char *reason = hm_yaml_str(own, "reason", about);
-    const char *advice = hm_yaml_str(own, "advice", "");
-    int e = copy(l, hm_yaml_str(own, "title_ja", r->title), &r->title_ja);
-    if (!e)
-        e = copy(l, reason, &r->reason);
-    if (!e)
-        e = copy(l, hm_yaml_str(own, "reason_ja", reason), &r->reason_ja);
-    if (!e)
-        e = copy(l, advice, &r->advice);
-    return e ? e : copy(l, hm_yaml_str(own, "advice_ja", advice), &r->advice_ja);
+    const struct {
+        const char *key, **ret;
+    } texts[] = {{"title_ja", &r->title_ja},
+                 {"reason", &r->reason},
+                 {"reason_ja", &r->reason_ja},
+                 {"advice", &r->advice},
+                 {"advice_ja", &r->advice_ja}};
+    int e = 0;
+    for (size_t i = 0; !e && i < HM_ARRAY_LEN(texts); i++)
+        e = copy(l, hm_yaml_str(own, texts[i].key, ""), texts[i].ret);
+    return e ? e : hm_imported_words(l->arena, doc, r);
 }
 
 /* What a match makes the agent do beyond the alert. */
