@@ -147,7 +147,7 @@ static void must(int r, const char *what)
     exit(1);
 }
 
-static void run(const struct hm_ruleset *rules, const char *metric)
+static void run(struct hm_ruleset *rules, const char *metric)
 {
     char dir[] = "/tmp/hm-bench-engine-XXXXXX";
     struct hm_journal *j = NULL;

@@ -6,6 +6,7 @@
 #include "agent/engine/parts.h"
 #include "agent/engine/tree.h"
 #include "base/clock.h"
+#include "base/log.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/fanotify.h>
@@ -88,7 +89,17 @@ void hm_core_set_users(struct hm_core *c, const struct hm_users *users)
     c->users = users;
 }
 
-int hm_core_set_rules(struct hm_core *c, const struct hm_ruleset *rules)
+/* A policy that cannot be read must not stop detection: it is said, and the defaults hold. */
+static int begin_costs(struct hm_core *c, struct hm_slice policy)
+{
+    struct hm_error err = {0};
+    int r = hm_costs_begin(c->costs, c->rules, policy, c->sink, &err);
+    if (r == -EINVAL)
+        hm_warn("line %u: %s", err.line, err.text);
+    return r == -EINVAL ? 0 : r;
+}
+
+int hm_core_set_rules(struct hm_core *c, struct hm_ruleset *rules, struct hm_slice policy)
 {
     struct hm_match_scratch *scratch = hm_match_scratch_new(rules);
     if (!scratch || hm_sequence_swap(c->sequence, rules) < 0) {
@@ -98,7 +109,7 @@ int hm_core_set_rules(struct hm_core *c, const struct hm_ruleset *rules)
     hm_match_scratch_free(c->scratch);
     c->scratch = scratch;
     c->rules = rules;
-    return 0;
+    return begin_costs(c, policy);
 }
 
 void hm_core_set_intel(struct hm_core *c, const struct hm_intel_sets *intel)
@@ -132,13 +143,14 @@ static bool make_parts(struct hm_core *c, const struct hm_core_options *o)
     c->logs = hm_logs_new(hm_decode_log, c);
     c->names = hm_dns_names_new();
     c->context = hm_context_new();
+    c->costs = hm_costs_new();
     c->scans = hm_scans_new(&(struct hm_scan_ops){
         .file = c->ops.scan_file, .memory = c->ops.scan_memory, .ctx = c->ops.ctx});
     c->sink = hm_sink_new(o->journal, &c->ledger);
     c->scratch = c->rules ? hm_match_scratch_new(c->rules) : NULL;
     c->sequence = hm_sequence_new(c->rules);
     return c->table && c->dirs && c->files && c->hashes && c->stats && c->logs && c->names &&
-           c->alerts && c->context && c->scans && c->sink && c->sequence &&
+           c->alerts && c->context && c->costs && c->scans && c->sink && c->sequence &&
            (!c->rules || c->scratch);
 }
 
@@ -170,6 +182,10 @@ int hm_core_new(const struct hm_core_options *o, struct hm_core **ret_core, stru
     }
     if (o->ledger)
         c->ledger = *o->ledger;
+    if (c->rules && begin_costs(c, (struct hm_slice){0}) < 0) {
+        hm_core_free(c);
+        return hm_fail(err, -ENOMEM, "out of memory");
+    }
     hm_loss_init(&c->loss, &c->ledger, hm_clock_boot_ns());
     *ret_core = c;
     return 0;
@@ -182,6 +198,7 @@ void hm_core_free(struct hm_core *c)
     hm_sink_free(c->sink);
     hm_alerts_free(c->alerts);
     hm_context_free(c->context);
+    hm_costs_free(c->costs);
     hm_scans_free(c->scans);
     hm_hashes_free(c->hashes);
     hm_stats_free(c->stats);
@@ -453,6 +470,7 @@ int hm_core_tick(struct hm_core *c, const volatile struct hm_sensor_counter *cou
     hm_files_tick(c->files, now);
     tell_stale(c, now);
     hm_scans_tick(c->scans, now);
+    hm_costs_tick(c->costs, c->scratch, c->sink, now);
     hm_loss_report(&c->loss, c->sink, counters, &own, now);
     bool all = false;
     int durable = hm_sink_tick(c->sink, max_age_ms, &all);

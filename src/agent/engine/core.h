@@ -28,7 +28,7 @@ struct hm_core_options {
     struct hm_slice policy_paths;      /* newline between */
     struct hm_slice leave;             /* borrowed; cgroup name prefix: record, raise no alerts */
     struct hm_journal *journal;        /* borrowed */
-    const struct hm_ruleset *rules;    /* borrowed; NULL: detects nothing */
+    struct hm_ruleset *rules;          /* borrowed; NULL: detects nothing */
     const struct hm_intel_sets *intel; /* borrowed; NULL: knows no indicators */
     const struct hm_users *users;      /* borrowed; NULL: no names */
     const struct hm_ledger *ledger;    /* copied; NULL: in memory */
@@ -72,7 +72,7 @@ void hm_core_image_hash(struct hm_core *c, uint64_t id, struct hm_slice sha256);
 void hm_core_set_users(struct hm_core *c, const struct hm_users *users);
 /* Rules from now on; borrowed. The event before was matched by the old ones, the next is by these.
  * -ENOMEM: the old ones stay. */
-int hm_core_set_rules(struct hm_core *c, const struct hm_ruleset *rules) HM_CHECK;
+int hm_core_set_rules(struct hm_core *c, struct hm_ruleset *rules, struct hm_slice policy) HM_CHECK;
 /* Indicators from now on; borrowed. */
 void hm_core_set_intel(struct hm_core *c, const struct hm_intel_sets *intel);
 /* st NULL: it could not be read any more. */

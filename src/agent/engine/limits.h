@@ -58,6 +58,11 @@
 #define HM_DNS_NAMES_BYTES 128
 #define HM_DNS_NAME_NS     (3600ull * 1000 * 1000 * 1000)
 
+/* What rules cost is looked at this often; a mean says something from so many evaluations on. */
+#define HM_COSTS_LOOK_NS      (60ull * 1000 * 1000 * 1000)
+#define HM_COSTS_MEAN_MIN     1000
+#define HM_COSTS_POLICY_BYTES 65536 /* of rules.policy */
+
 /* Files written lately, by path: for "written and then run". 8,192 slots of 32 bytes. */
 #define HM_CONTEXT_WRITES   8192
 #define HM_CONTEXT_WRITE_NS (3600ull * 1000 * 1000 * 1000)

@@ -2,6 +2,7 @@
 #pragma once
 #include "agent/engine/context.h"
 #include "agent/engine/core.h"
+#include "agent/engine/costs.h"
 #include "agent/engine/limits.h"
 #include "agent/engine/logs.h"
 #include "agent/engine/loss.h"
@@ -17,7 +18,7 @@ struct hm_core {
     uint32_t own_pid, monitor_pid;
     uint64_t records, malformed, file_events, overflows;
     const struct hm_users *users;
-    const struct hm_ruleset *rules;
+    struct hm_ruleset *rules;
     struct hm_match_scratch *scratch;
     const struct hm_intel_sets *intel; /* NULL: none */
     struct hm_sequence *sequence;
@@ -33,6 +34,7 @@ struct hm_core {
     uint64_t malformed_dns;
     struct hm_alerts *alerts;
     struct hm_context *context;
+    struct hm_costs *costs;
     struct hm_scans *scans;
     struct hm_sink *sink;
     struct hm_ledger ledger;

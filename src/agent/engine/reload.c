@@ -7,10 +7,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 struct hm_reload {
     pthread_t thread;
@@ -21,6 +23,7 @@ struct hm_reload {
     struct hm_intel_sets *intel;
     int result;
     struct hm_buf problems; /* JSON objects, comma between */
+    struct hm_buf policy;   /* rules.policy, empty when there is none */
 };
 
 static void add_problem(struct hm_reload *l, const char *source, uint32_t line, const char *text)
@@ -51,10 +54,20 @@ static void on_bad_set(void *ctx, const char *path, const char *why)
     add_problem(ctx, path, 0, why);
 }
 
+static void read_policy(struct hm_reload *l)
+{
+    uint8_t part[4096];
+    ssize_t n;
+    hm_autoclose int fd = openat(l->dir_fd, "rules.policy", O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    while (fd >= 0 && (n = read(fd, part, sizeof part)) > 0)
+        hm_buf_put(&l->policy, part, (size_t)n);
+}
+
 static void *build(void *arg)
 {
     struct hm_reload *l = arg;
     uint64_t began = hm_clock_mono_ns();
+    read_policy(l);
     l->result = hm_ruleset_load(l->dir_fd, on_problem, l, &l->rules);
     if (l->result == 0)
         l->result = hm_intel_sets_load(l->dir_fd, on_bad_set, l, &l->intel);
@@ -71,6 +84,7 @@ static struct hm_reload *begin(uint64_t version, int dir_fd)
     l->version = version;
     l->dir_fd = dir_fd;
     l->problems = HM_BUF(HM_RELOAD_TEXT_BYTES);
+    l->policy = HM_BUF(HM_COSTS_POLICY_BYTES);
     return l;
 }
 
@@ -83,6 +97,7 @@ static void end(struct hm_reload *l)
     hm_ruleset_free(l->rules);
     hm_intel_sets_free(l->intel);
     hm_buf_done(&l->problems);
+    hm_buf_done(&l->policy);
     free(l);
 }
 
@@ -133,12 +148,14 @@ int hm_engine_first_rules(struct hm_engine *g, uint64_t version, struct hm_error
     }
     g->rules = hm_steal(&l->rules);
     g->intel = hm_steal(&l->intel);
-    g->reload = l;
+    g->reload = l; /* kept until monitor is told; its policy goes to the core */
     return 0;
 }
 
 void hm_engine_told_rules(struct hm_engine *g)
 {
+    if (hm_core_set_rules(g->core, g->rules, hm_buf_slice(&g->reload->policy)) < 0)
+        hm_warn("out of memory: the policy of the rules does not count");
     tell(g, g->reload, g->rules, NULL);
     end(hm_steal(&g->reload));
 }
@@ -174,7 +191,7 @@ void hm_engine_reload_tick(struct hm_engine *g)
     struct hm_reload *l = hm_steal(&g->reload);
     pthread_join(l->thread, NULL);
     const char *no = objection(l);
-    if (!no && hm_core_set_rules(g->core, l->rules) < 0)
+    if (!no && hm_core_set_rules(g->core, l->rules, hm_buf_slice(&l->policy)) < 0)
         no = "out of memory";
     tell(g, l, l->rules, no);
     if (!no) {

@@ -163,6 +163,9 @@ struct hm_notice {
 int hm_soc_notice(struct hm_core *k, const char *tenant, const uint8_t endpoint[HM_ID_BYTES],
                   const struct hm_notice *n) HM_CHECK;
 
+/* ---- rule_cost.c: agent/rule_cost ---- */
+int hm_rule_cost_said(struct hm_soc_item *it, const struct hm_event *e) HM_CHECK;
+
 /* ---- tree.c: the live trees of young alerts ---- */
 struct hm_tree *hm_tree_new(void);
 void hm_tree_free(struct hm_tree *t);

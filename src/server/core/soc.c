@@ -340,6 +340,7 @@ static const struct {
     {HM_ACTION_AGENT_ORDER, HM_CLASS_AGENT, on_order},
     {HM_ACTION_AGENT_SENSORS, HM_CLASS_AGENT, on_sensors},
     {HM_ACTION_AGENT_CONTENT, HM_CLASS_AGENT, on_content},
+    {HM_ACTION_AGENT_RULE_COST, HM_CLASS_AGENT, hm_rule_cost_said},
     {0, HM_CLASS_LOSS, on_loss},
 };
 

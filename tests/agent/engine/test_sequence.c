@@ -101,7 +101,7 @@ static void a_reload_of_unchanged_rules_goes_on_counting(void **state)
     run(r, 31, 101 * SECOND);
     assert_int_equal(hm_ruleset_write(r->rules, &bytes), 0);
     assert_int_equal(hm_ruleset_open(hm_buf_slice(&bytes), &again), 0);
-    assert_int_equal(hm_core_set_rules(r->core, again), 0);
+    assert_int_equal(hm_core_set_rules(r->core, again, (struct hm_slice){0}), 0);
     run(r, 32, 102 * SECOND);
     rig_read(r);
     assert_int_equal(rig_count(r, HM_ACTION_FINDING_ALERT), 1);
