@@ -33,4 +33,7 @@ struct hm_view {
     /* Bits over the field ids that may have a value (all that get() would not call absent), so that
      * a matcher need not ask for each field a rule names. NULL: not known, every field is asked. */
     const uint64_t *present;
+    /* A run of bytes that holds every text of the event (and maybe more between them), in which
+     * keywords are looked for at once before each text is. p == NULL: there is none. */
+    struct hm_slice all_texts;
 };

@@ -30,7 +30,8 @@ struct hm_build_entry {
     struct hm_ids tests;
     uint32_t uses; /* how many tests name it: what many rules name is common in events too */
     /* filled by index.c */
-    uint32_t at, literal, literal_len; /* the literal that the gram is taken from */
+    uint32_t literal, literal_len; /* the literal that the grams are taken from */
+    uint32_t at;                   /* and where in it */
     uint64_t key;
     uint32_t class;
 };

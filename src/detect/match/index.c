@@ -7,11 +7,31 @@
 
 enum place { PLACE_SLOT, PLACE_GRAM, PLACE_PAIR, PLACE_TRIED };
 
-static enum place place_of(const struct hm_build_entry *e)
+/* Grams are looked up at every stride-th byte of a value, so that a literal has as many of them in
+ * the table: one is met wherever it begins. Literals too short for that are found by pairs. */
+static enum place place_of(const struct hm_build_entry *e, unsigned stride)
 {
     if (e->class)
         return PLACE_SLOT;
-    return e->literal_len >= 4 ? PLACE_GRAM : e->literal_len >= 2 ? PLACE_PAIR : PLACE_TRIED;
+    return e->literal_len >= stride + 3 ? PLACE_GRAM
+           : e->literal_len >= 2        ? PLACE_PAIR
+                                        : PLACE_TRIED;
+}
+
+/* The longest stride whose leftovers are few enough for the masks of shuffle.h. */
+static unsigned stride_of(const struct hm_build *b, const struct hm_build_field *f)
+{
+    for (unsigned stride = 4; stride > 1; stride /= 2) {
+        size_t grams = 0, pairs = 0;
+        for (size_t i = 0; i < f->entries.count; i++) {
+            enum place p = place_of(&b->entries[f->entries.ids[i]], stride);
+            grams += p == PLACE_GRAM;
+            pairs += p == PLACE_PAIR;
+        }
+        if (grams && pairs <= HM_FEW_PAIRS && grams * stride <= HM_STRIDE_GRAMS_MAX)
+            return stride;
+    }
+    return 1;
 }
 
 static uint64_t load_folded(const uint8_t *p, size_t n)
@@ -85,10 +105,10 @@ static uint32_t gram_at(const struct hm_build_entry *e, size_t i, size_t width)
     return (uint32_t)load_folded(e->text.p + e->literal + i, width);
 }
 
-static int count_grams(struct hm_map *seen, const struct hm_build_entry *e)
+static int count_grams(struct hm_map *seen, const struct hm_build_entry *e, size_t width)
 {
-    for (size_t i = 0; i + 4 <= e->text.len; i++) {
-        uint32_t *n = hm_map_put(seen, load_folded(e->text.p + i, 4), NULL);
+    for (size_t i = 0; i + width <= e->text.len; i++) {
+        uint32_t *n = hm_map_put(seen, load_folded(e->text.p + i, width), NULL);
         if (!n)
             return -ENOMEM;
         ++*n;
@@ -96,62 +116,85 @@ static int count_grams(struct hm_map *seen, const struct hm_build_entry *e)
     return 0;
 }
 
+struct choosing {
+    struct hm_map *seen, *taken;
+    size_t width;
+    unsigned stride;
+};
+
 /* Take the bytes that the fewest strings of these rules hold: what rules name often (".exe",
  * "\windows\") is in most events too; and do not pile many entries on one gram. */
-static int choose_gram(struct hm_map *seen, struct hm_map *taken, struct hm_build_entry *e,
-                       size_t width)
+static unsigned cost_at(const struct choosing *c, const struct hm_build_entry *e, size_t at)
+{
+    unsigned cost = 0;
+    for (size_t i = at; i < at + c->stride; i++) {
+        uint32_t g = gram_at(e, i, c->width);
+        uint32_t *piled = hm_map_get(c->taken, g), *others = hm_map_get(c->seen, g);
+        cost += (piled ? *piled * 8 : 0) + (others ? *others * 4 : 0);
+        for (size_t k = 0; k < c->width; k++)
+            cost += common((uint8_t)(g >> (8 * k)));
+    }
+    return cost;
+}
+
+static int choose_place(const struct choosing *c, struct hm_build_entry *e)
 {
     unsigned best = UINT32_MAX;
-    for (size_t i = 0; i + width <= e->literal_len; i++) {
-        uint32_t g = gram_at(e, i, width);
-        uint32_t *piled = hm_map_get(taken, g), *others = hm_map_get(seen, g);
-        unsigned cost = (piled ? *piled * 8 : 0) + (others ? *others * 4 : 0);
-        for (size_t k = 0; k < width; k++)
-            cost += common((uint8_t)(g >> (8 * k)));
+    for (size_t i = 0; i + c->stride - 1 + c->width <= e->literal_len; i++) {
+        unsigned cost = cost_at(c, e, i);
         if (cost < best) {
             best = cost;
             e->at = (uint32_t)i;
-            e->key = g;
         }
     }
-    uint32_t *n = hm_map_put(taken, e->key, NULL);
-    if (!n)
-        return -ENOMEM;
-    ++*n;
+    for (size_t i = e->at; i < e->at + c->stride; i++) {
+        uint32_t *n = hm_map_put(c->taken, gram_at(e, i, c->width), NULL);
+        if (!n)
+            return -ENOMEM;
+        ++*n;
+    }
     return 0;
 }
 
-static int choose_grams(struct hm_build *b, const struct hm_build_field *f)
+static int choose_places(struct hm_build *b, const struct hm_build_field *f, enum place place,
+                         unsigned stride)
 {
-    struct hm_map *seen = hm_map_new(sizeof(uint32_t), HM_GRAMS_MAX);
-    struct hm_map *taken = hm_map_new(sizeof(uint32_t), HM_GRAMS_MAX);
-    int r = seen && taken ? 0 : -ENOMEM;
+    struct choosing c = {.seen = hm_map_new(sizeof(uint32_t), HM_GRAMS_MAX),
+                         .taken = hm_map_new(sizeof(uint32_t), HM_GRAMS_MAX),
+                         .width = place == PLACE_GRAM ? 4 : 2,
+                         .stride = place == PLACE_GRAM ? stride : 1};
+    int r = c.seen && c.taken ? 0 : -ENOMEM;
     for (size_t i = 0; !r && i < f->entries.count; i++) {
         const struct hm_build_entry *e = &b->entries[f->entries.ids[i]];
         if (e->kind != HM_ENTRY_CIDR && e->kind != HM_ENTRY_EMPTY)
-            r = count_grams(seen, e);
+            r = count_grams(c.seen, e, c.width);
     }
     for (size_t i = 0; !r && i < f->entries.count; i++) {
         struct hm_build_entry *e = &b->entries[f->entries.ids[i]];
-        enum place p = place_of(e);
-        if (p == PLACE_GRAM || p == PLACE_PAIR)
-            r = choose_gram(seen, taken, e, p == PLACE_GRAM ? 4 : 2);
+        if (place_of(e, stride) == place)
+            r = choose_place(&c, e);
     }
-    hm_map_free(seen);
-    hm_map_free(taken);
+    hm_map_free(c.seen);
+    hm_map_free(c.taken);
     return r;
 }
 
+struct sorting {
+    const struct hm_build *b;
+    unsigned stride;
+};
+
 static int by_place(const void *a, const void *b, void *ctx)
 {
-    const struct hm_build *build = ctx;
-    const struct hm_build_entry *x = &build->entries[*(const uint32_t *)a];
-    const struct hm_build_entry *y = &build->entries[*(const uint32_t *)b];
-    if (place_of(x) != place_of(y))
-        return place_of(x) < place_of(y) ? -1 : 1;
+    const struct sorting *s = ctx;
+    const struct hm_build_entry *x = &s->b->entries[*(const uint32_t *)a];
+    const struct hm_build_entry *y = &s->b->entries[*(const uint32_t *)b];
+    enum place p = place_of(x, s->stride), q = place_of(y, s->stride);
+    if (p != q)
+        return p < q ? -1 : 1;
     if (x->class != y->class)
         return x->class < y->class ? -1 : 1;
-    if (x->key != y->key && place_of(x) != PLACE_TRIED)
+    if (x->key != y->key && p == PLACE_SLOT)
         return x->key < y->key ? -1 : 1;
     return x < y ? -1 : x > y;
 }
@@ -175,7 +218,6 @@ static uint32_t put_entry(struct hm_build *b, const struct hm_build_entry *e)
         .cased = e->cased,
         .number_only = e->number_only,
         .prefix = e->prefix,
-        .at = e->at,
     };
     hm_buf_put(text, e->text.p, e->text.len);
     uint32_t at = (uint32_t)(out->len / sizeof made);
@@ -183,12 +225,22 @@ static uint32_t put_entry(struct hm_build *b, const struct hm_build_entry *e)
     return at;
 }
 
-/* Entries that share a place (and key) become one run. */
+/* Entries that share a slot's key: one run. */
 struct group {
     uint64_t key;
     uint32_t class;
-    enum place place;
     struct hm_span entries;
+};
+struct ref { /* one gram or pair of one entry */
+    uint32_t bytes, entry, at;
+};
+struct layout { /* one field on its way */
+    struct hm_build *b;
+    struct hm_prog_field f;
+    unsigned stride;
+    struct group *groups;
+    struct ref *grams, *pairs;
+    size_t group_count, gram_count, pair_count;
 };
 
 static size_t power_of_two(size_t n)
@@ -217,41 +269,144 @@ static struct hm_span put_slots(struct hm_build *b, const struct group *g, size_
     return s;
 }
 
-static struct hm_span put_grams(struct hm_build *b, const struct group *g, size_t count)
+static int by_bytes(const void *a, const void *b)
 {
-    struct hm_buf *out = &b->section[HM_SECTION_GRAMS];
-    size_t n = count ? power_of_two(count * 2) : 0;
+    const struct ref *x = a, *y = b;
+    if (x->bytes != y->bytes)
+        return x->bytes < y->bytes ? -1 : 1;
+    return x->entry < y->entry ? -1 : x->entry > y->entry;
+}
+
+static size_t count_different(const struct ref *r, size_t count)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < count; i++)
+        n += i == 0 || r[i].bytes != r[i - 1].bytes;
+    return n;
+}
+
+/* Sorts the references. */
+static struct hm_span put_grams(struct hm_build *b, struct ref *r, size_t count)
+{
+    struct hm_buf *out = &b->section[HM_SECTION_GRAMS], *refs = &b->section[HM_SECTION_REFS];
+    if (count)
+        qsort(r, count, sizeof *r, by_bytes);
+    size_t n = count ? power_of_two(count_different(r, count) * 2) : 0;
     struct hm_span s = {(uint32_t)(out->len / sizeof(struct hm_gram)), (uint32_t)n};
     struct hm_gram *grams = (struct hm_gram *)hm_buf_extend(out, n * sizeof *grams);
     if (!grams)
         return s;
     memset(grams, 0, n * sizeof *grams);
-    for (size_t i = 0; i < count; i++) {
-        size_t at = hm_gram_hash((uint32_t)g[i].key) & (n - 1);
-        while (grams[at].entries.count)
-            at = (at + 1) & (n - 1);
-        grams[at] = (struct hm_gram){.bytes = (uint32_t)g[i].key, .entries = g[i].entries};
+    for (size_t i = 0, at = 0; i < count; i++) {
+        struct hm_gram_ref ref = {r[i].entry, r[i].at};
+        if (i == 0 || r[i].bytes != r[i - 1].bytes) {
+            at = hm_gram_hash(r[i].bytes) & (n - 1);
+            while (grams[at].refs.count)
+                at = (at + 1) & (n - 1);
+            grams[at].bytes = r[i].bytes;
+            grams[at].refs.first = (uint32_t)(refs->len / sizeof ref);
+        }
+        grams[at].refs.count++;
+        hm_buf_put(refs, &ref, sizeof ref);
     }
     return s;
 }
 
-/* A filter that says "surely none" for most positions. Returns its first word. */
-static uint32_t put_filter(struct hm_build *b, const struct group *g, size_t count, unsigned log2,
-                           bool hashed)
+/* A filter that says "surely none" for most look-ups. Returns its bits; *ret_at: its first word. */
+static uint64_t *new_filter(struct hm_build *b, size_t words, uint32_t *ret_at)
 {
     struct hm_buf *out = &b->section[HM_SECTION_BITS];
-    uint32_t at = (uint32_t)(out->len / 8);
-    size_t words = ((size_t)1 << log2) / 64;
+    static const uint8_t zeros[16];
+    hm_buf_put(out, zeros, (16 - out->len % 16) % 16);
+    *ret_at = (uint32_t)(out->len / 8);
     uint64_t *bits = (uint64_t *)hm_buf_extend(out, words * 8);
-    if (!bits)
-        return at;
-    memset(bits, 0, words * 8);
-    for (size_t i = 0; i < count; i++) {
-        uint32_t h =
-            hashed ? hm_gram_hash((uint32_t)g[i].key) >> (32 - log2) : (uint32_t)g[i].key & 0xffff;
-        bits[h / 64] |= UINT64_C(1) << (h % 64);
+    if (bits)
+        memset(bits, 0, words * 8);
+    return bits;
+}
+
+static void set_bit(uint64_t *bits, uint32_t i)
+{
+    if (bits)
+        bits[i / 64] |= UINT64_C(1) << (i % 64);
+}
+
+static unsigned filter_log2(size_t items, size_t bits_each, unsigned most)
+{
+    unsigned log2 = 7;
+    while (log2 < most && ((size_t)1 << log2) < items * bits_each)
+        log2++;
+    return log2;
+}
+
+static void put_filters(struct layout *l)
+{
+    struct hm_prog_field *f = &l->f;
+    unsigned log2 = filter_log2(l->group_count, 16, 16);
+    f->slot_shift = f->gram_shift = 25;
+    if (l->group_count) {
+        uint64_t *bits = new_filter(l->b, ((size_t)1 << log2) / 64, &f->slot_bits);
+        f->slot_shift = 32 - log2;
+        for (size_t i = 0; i < l->group_count; i++)
+            set_bit(bits, hm_slot_hash(l->groups[i].key, l->groups[i].class) >> f->slot_shift);
     }
-    return at;
+    log2 = filter_log2(l->gram_count, 32, 18);
+    if (l->gram_count) {
+        uint64_t *bits = new_filter(l->b, ((size_t)1 << log2) / 64, &f->gram_bits);
+        f->gram_shift = 32 - log2;
+        for (size_t i = 0; i < l->gram_count; i++)
+            set_bit(bits, hm_gram_hash(l->grams[i].bytes) >> f->gram_shift);
+    }
+}
+
+static int by_text(const void *a, const void *b)
+{
+    const struct ref *x = a, *y = b;
+    uint32_t p = (x->bytes & 0xff) << 8 | x->bytes >> 8, q = (y->bytes & 0xff) << 8 | y->bytes >> 8;
+    return p < q ? -1 : p > q;
+}
+
+/* Masks for a few pairs (look_few_pairs in scan.c): bucket by bucket, which nibbles the first three
+ * bytes may have. A literal of two bytes may be followed by any. */
+static void put_masks(struct layout *l)
+{
+    uint8_t masks[6][16] = {{0}};
+    qsort(l->pairs, l->pair_count, sizeof *l->pairs, by_text); /* alike ones share a bucket */
+    for (size_t i = 0; i < l->pair_count; i++) {
+        const struct ref *r = &l->pairs[i];
+        const struct hm_build_entry *e = &l->b->entries[r->at >> 8];
+        size_t at = r->at & 0xff;
+        uint8_t bucket = (uint8_t)(1u << (i * 8 / l->pair_count));
+        uint8_t third = at + 2 < e->literal_len ? (uint8_t)gram_at(e, at + 2, 1) : 0;
+        const uint8_t bytes[3] = {(uint8_t)r->bytes, (uint8_t)(r->bytes >> 8), third};
+        for (int k = 0; k < 3; k++) {
+            for (unsigned nibble = 0; nibble < 16; nibble++) {
+                bool any = k == 2 && at + 2 >= e->literal_len;
+                if (any || (bytes[k] & 15u) == nibble)
+                    masks[2 * k][nibble] |= bucket;
+                if (any || (unsigned)(bytes[k] >> 4) == nibble)
+                    masks[2 * k + 1][nibble] |= bucket;
+            }
+        }
+    }
+    uint64_t *to = new_filter(l->b, sizeof masks / 8, &l->f.pair_bits);
+    if (to)
+        memcpy(to, masks, sizeof masks);
+}
+
+static void put_pairs(struct layout *l)
+{
+    l->f.few_pairs = l->pair_count && l->pair_count <= HM_FEW_PAIRS;
+    if (l->f.few_pairs) {
+        put_masks(l);
+    } else if (l->pair_count) {
+        uint64_t *bits = new_filter(l->b, 1024, &l->f.pair_bits);
+        for (size_t i = 0; i < l->pair_count; i++)
+            set_bit(bits, l->pairs[i].bytes & 0xffff);
+    }
+    for (size_t i = 0; i < l->pair_count; i++)
+        l->pairs[i].at &= 0xff;
+    l->f.pairs = put_grams(l->b, l->pairs, l->pair_count);
 }
 
 static void note_class(struct hm_prog_field *f, uint32_t class)
@@ -266,60 +421,102 @@ static void note_class(struct hm_prog_field *f, uint32_t class)
         f->suffixes |= (uint16_t)(1u << class);
 }
 
-static void put_field(struct hm_build *b, const struct hm_build_field *bf, const struct group *g,
-                      size_t count)
+static void add_slot(struct layout *l, const struct hm_build_entry *e, uint32_t at)
 {
-    size_t at[5] = {0};
-    for (int p = PLACE_SLOT; p <= PLACE_TRIED; p++) {
-        at[p + 1] = at[p];
-        while (at[p + 1] < count && g[at[p + 1]].place == (enum place)p)
-            at[p + 1]++;
+    struct group *last = l->group_count ? &l->groups[l->group_count - 1] : NULL;
+    note_class(&l->f, e->class);
+    if (last && last->class == e->class && last->key == e->key)
+        last->entries.count++;
+    else
+        l->groups[l->group_count++] = (struct group){e->key, e->class, {at, 1}};
+}
+
+static void add_entry(struct layout *l, uint32_t id)
+{
+    const struct hm_build_entry *e = &l->b->entries[id];
+    uint32_t at = put_entry(l->b, e);
+    uint32_t least = e->kind == HM_ENTRY_GLOB ? e->literal_len : (uint32_t)e->text.len;
+    if (e->kind != HM_ENTRY_CIDR && least < l->f.least)
+        l->f.least = least;
+    if (e->kind == HM_ENTRY_EXACT)
+        l->f.lengths |= UINT64_C(1) << (e->text.len < 63 ? e->text.len : 63);
+    switch (place_of(e, l->stride)) {
+    case PLACE_SLOT:
+        add_slot(l, e, at);
+        break;
+    case PLACE_GRAM:
+        for (uint32_t i = e->at; i < e->at + l->stride; i++)
+            l->grams[l->gram_count++] = (struct ref){gram_at(e, i, 4), at, i};
+        break;
+    case PLACE_PAIR: /* the entry is needed once more, for its third byte */
+        l->pairs[l->pair_count++] = (struct ref){gram_at(e, e->at, 2), at, id << 8 | e->at};
+        break;
+    case PLACE_TRIED:
+        if (l->f.tried.count++ == 0)
+            l->f.tried.first = at;
+        break;
     }
-    size_t slots = at[1], grams = at[2] - at[1], pairs = at[3] - at[2];
-    struct hm_prog_field f = {.name = bf->name, .exists = bf->exists, .not_null = bf->not_null};
-    unsigned log2 = 9;
-    while (log2 < 17 && ((size_t)1 << log2) < grams * 32)
-        log2++;
-    f.slots = put_slots(b, g, slots);
-    f.grams = put_grams(b, g + at[1], grams);
-    f.pairs = put_grams(b, g + at[2], pairs);
-    f.gram_shift = 32 - log2;
-    if (grams)
-        f.gram_bits = put_filter(b, g + at[1], grams, log2, true);
-    if (pairs)
-        f.pair_bits = put_filter(b, g + at[2], pairs, 16, false);
-    if (at[4] > at[3]) { /* tried entries are one run */
-        f.tried.first = g[at[3]].entries.first;
-        f.tried.count = g[at[4] - 1].entries.first + g[at[4] - 1].entries.count - f.tried.first;
-    }
-    f.cached = grams + pairs > 0;
-    for (size_t i = 0; i < slots; i++)
-        note_class(&f, g[i].class);
-    hm_buf_put(&b->section[HM_SECTION_FIELDS], &f, sizeof f);
+}
+
+/* Roughly in nanoseconds: looking through a value, against remembering it. */
+static void judge_costs(struct layout *l)
+{
+    struct hm_prog_field *f = &l->f;
+    unsigned ends = (unsigned)__builtin_popcount(f->suffixes) +
+                    (unsigned)__builtin_popcount(f->prefixes) + f->exact;
+    double fixed = 10 + 6.0 * ends + 3.0 * f->tried.count, remember = 45;
+    double byte = 0.06 + (l->gram_count ? 0.6 / l->stride : 0) +
+                  (f->few_pairs    ? 0.2
+                   : l->pair_count ? 0.6
+                                   : 0);
+    bool plain = !l->gram_count && !l->pair_count && ends < 4;
+    f->cache_from = plain               ? HM_NO_INDEX
+                    : fixed >= remember ? 8
+                                        : (uint32_t)((remember - fixed) / byte);
+    f->only_within = !l->group_count && !f->tried.count;
+    if (f->suffixes || f->prefixes || f->tried.count || l->gram_count || l->pair_count)
+        f->lengths = UINT64_MAX;
+}
+
+static int lay_out(struct layout *l, struct hm_build_field *bf)
+{
+    struct sorting sorting = {l->b, l->stride};
+    size_t n = bf->entries.count;
+    l->groups = calloc(n + 1, sizeof *l->groups);
+    l->grams = calloc(n * l->stride + 1, sizeof *l->grams);
+    l->pairs = calloc(n + 1, sizeof *l->pairs);
+    if (!l->groups || !l->grams || !l->pairs)
+        return -ENOMEM;
+    if (n)
+        qsort_r(bf->entries.ids, n, sizeof *bf->entries.ids, by_place, &sorting);
+    for (size_t i = 0; i < n; i++)
+        add_entry(l, bf->entries.ids[i]);
+    l->f.slots = put_slots(l->b, l->groups, l->group_count);
+    put_filters(l);
+    l->f.grams = put_grams(l->b, l->grams, l->gram_count);
+    put_pairs(l);
+    judge_costs(l);
+    hm_buf_put(&l->b->section[HM_SECTION_FIELDS], &l->f, sizeof l->f);
+    return 0;
 }
 
 static int index_field(struct hm_build *b, struct hm_build_field *bf)
 {
-    struct group *groups = calloc(bf->entries.count + 1, sizeof *groups);
-    size_t n = 0;
-    if (!groups)
-        return -ENOMEM;
-    if (bf->entries.count)
-        qsort_r(bf->entries.ids, bf->entries.count, sizeof *bf->entries.ids, by_place, b);
-    for (size_t i = 0; i < bf->entries.count; i++) {
-        const struct hm_build_entry *e = &b->entries[bf->entries.ids[i]];
-        struct group one = {.key = e->key, .class = e->class, .place = place_of(e)};
-        one.entries = (struct hm_span){put_entry(b, e), 1};
-        bool same = n && one.place == groups[n - 1].place && one.class == groups[n - 1].class &&
-                    one.key == groups[n - 1].key && one.place != PLACE_TRIED;
-        if (same)
-            groups[n - 1].entries.count++;
-        else
-            groups[n++] = one;
-    }
-    put_field(b, bf, groups, n);
-    free(groups);
-    return 0;
+    struct layout l = {.b = b, .stride = stride_of(b, bf)};
+    l.f = (struct hm_prog_field){.name = bf->name,
+                                 .exists = bf->exists,
+                                 .not_null = bf->not_null,
+                                 .stride = l.stride,
+                                 .least = HM_NO_INDEX};
+    int r = choose_places(b, bf, PLACE_GRAM, l.stride);
+    if (!r)
+        r = choose_places(b, bf, PLACE_PAIR, l.stride);
+    if (!r)
+        r = lay_out(&l, bf);
+    free(l.groups);
+    free(l.grams);
+    free(l.pairs);
+    return r;
 }
 
 int hm_build_index(struct hm_build *b)
@@ -335,7 +532,6 @@ int hm_build_index(struct hm_build *b)
     }
     int r = 0;
     for (size_t i = 0; !r && i < b->field_count; i++)
-        if (!(r = choose_grams(b, &b->fields[i])))
-            r = index_field(b, &b->fields[i]);
+        r = index_field(b, &b->fields[i]);
     return r;
 }

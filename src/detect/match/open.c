@@ -51,11 +51,17 @@ static bool grams_good(const struct hm_program *p, struct hm_span s)
     if (!within(s, p->gram_count) || !table_size(s))
         return false;
     for (uint32_t i = s.first; i < s.first + s.count; i++) {
-        open |= p->grams[i].entries.count == 0;
-        if (!within(p->grams[i].entries, p->entry_count))
+        open |= p->grams[i].refs.count == 0;
+        if (!within(p->grams[i].refs, p->ref_count))
             return false;
     }
     return open;
+}
+
+static bool filter_good(const struct hm_program *p, uint32_t at, uint32_t shift)
+{
+    return shift >= 12 && shift <= 26 &&
+           within((struct hm_span){at, (1u << (32 - shift)) / 64}, p->bit_words);
 }
 
 static bool field_good(const struct hm_program *p, const struct hm_prog_field *f)
@@ -64,12 +70,13 @@ static bool field_good(const struct hm_program *p, const struct hm_prog_field *f
         !optional(f->not_null, p->test_count) || !slots_good(p, f->slots) ||
         !grams_good(p, f->grams) || !grams_good(p, f->pairs) || !within(f->tried, p->entry_count))
         return false;
-    if (f->gram_shift < 15 || f->gram_shift > 26)
+    if ((f->slots.count && !filter_good(p, f->slot_bits, f->slot_shift)) ||
+        (f->grams.count && !filter_good(p, f->gram_bits, f->gram_shift)))
         return false;
-    struct hm_span filter = {f->gram_bits, (1u << (32 - f->gram_shift)) / 64};
-    if (f->grams.count && !within(filter, p->bit_words))
+    struct hm_span pairs = {f->pair_bits, f->few_pairs ? 12 : 1024};
+    if (f->pairs.count && !within(pairs, p->bit_words))
         return false;
-    if (f->pairs.count && !within((struct hm_span){f->pair_bits, 1024}, p->bit_words))
+    if (f->stride != 1 && f->stride != 2 && f->stride != 4)
         return false;
     if (((f->suffixes | f->prefixes) & ~0x1feu) || f->cidr[0])
         return false;
@@ -84,7 +91,7 @@ static bool field_good(const struct hm_program *p, const struct hm_prog_field *f
 static bool entry_good(const struct hm_program *p, const struct hm_prog_entry *e)
 {
     if (!within((struct hm_span){e->text, e->len}, p->text_bytes) ||
-        !ids_below(p, e->tests, p->test_count) || e->kind >= HM_ENTRY_KIND_COUNT || e->at > e->len)
+        !ids_below(p, e->tests, p->test_count) || e->kind >= HM_ENTRY_KIND_COUNT)
         return false;
     return e->kind != HM_ENTRY_CIDR || ((e->len == 4 || e->len == 16) && e->prefix <= e->len * 8);
 }
@@ -157,6 +164,9 @@ static bool contents_good(struct hm_program *p)
     for (uint32_t i = 0; i < p->entry_count; i++)
         if (!entry_good(p, &p->entries[i]))
             return false;
+    for (uint32_t i = 0; i < p->ref_count; i++)
+        if (p->refs[i].entry >= p->entry_count)
+            return false;
     for (uint32_t i = 0; i < p->test_count; i++)
         if (!ids_below(p, p->tests[i].triggers, p->rule_count) ||
             !optional(p->tests[i].lazy, p->lazy_count))
@@ -194,6 +204,7 @@ static bool sections_good(struct hm_program *p)
     SECTION(field_of, FIELD_OF, p->name_count);
     SECTION(slots, SLOTS, p->slot_count);
     SECTION(grams, GRAMS, p->gram_count);
+    SECTION(refs, REFS, p->ref_count);
     SECTION(bits, BITS, p->bit_words);
     SECTION(entries, ENTRIES, p->entry_count);
     SECTION(text, TEXT, p->text_bytes);

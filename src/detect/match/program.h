@@ -18,7 +18,8 @@ enum hm_section {
     HM_SECTION_FIELD_OF, /* uint32_t a name id: its field, or HM_NO_INDEX */
     HM_SECTION_SLOTS,
     HM_SECTION_GRAMS,
-    HM_SECTION_BITS, /* uint64_t: filters before the grams */
+    HM_SECTION_REFS, /* entries of a gram, with the place of the gram in their literal */
+    HM_SECTION_BITS, /* uint64_t: filters before slots, grams and pairs */
     HM_SECTION_ENTRIES,
     HM_SECTION_TEXT,
     HM_SECTION_IDS, /* uint32_t lists: tests of an entry, rules of a trigger */
@@ -54,7 +55,7 @@ struct hm_prog_entry {
     uint8_t kind, cased;
     uint8_t number_only; /* "007" as a number: the same number, but not the same text */
     uint8_t prefix;      /* CIDR */
-    uint32_t at;         /* CONTAINS, GLOB: where in the value's literal the gram was taken */
+    uint32_t zero;
 };
 
 /* Slot classes: how many bytes of which end the key holds. */
@@ -73,23 +74,32 @@ struct hm_slot {
     uint32_t zero;
 };
 struct hm_gram {
-    uint32_t bytes; /* little endian; entries.count = 0: free */
-    struct hm_span entries;
+    uint32_t bytes; /* little endian; refs.count = 0: free */
+    struct hm_span refs;
+};
+struct hm_gram_ref {
+    uint32_t entry, at;
 };
 
 struct hm_prog_field {
-    uint64_t cidr[4];               /* CIDR slot classes in use */
-    uint32_t name;                  /* HM_NO_INDEX: keywords */
-    uint32_t exists;                /* test: there, whatever the value; HM_NO_INDEX: nobody asks */
-    uint32_t not_null;              /* test: there, and no null */
-    struct hm_span slots;           /* count: a power of two, or 0 */
+    uint64_t lengths;     /* only whole values: bit n, some are n bytes long (63: more); else all */
+    uint64_t cidr[4];     /* CIDR slot classes in use */
+    uint32_t name;        /* HM_NO_INDEX: keywords */
+    uint32_t exists;      /* test: there, whatever the value; HM_NO_INDEX: nobody asks */
+    uint32_t not_null;    /* test: there, and no null */
+    struct hm_span slots; /* count: a power of two, or 0 */
     struct hm_span grams, pairs;    /* likewise; pairs: literals of two and three bytes */
-    uint32_t gram_bits, gram_shift; /* filter in BITS: 32 - log2 of its bits */
-    uint32_t pair_bits;             /* filter in BITS, 65536 bits */
-    struct hm_span tried;           /* entries without literal: tried on each value */
-    uint16_t suffixes, prefixes;    /* bit n: slots of n bytes are in use */
-    uint8_t exact, cached;
-    uint8_t zero[2];
+    uint32_t slot_bits, slot_shift; /* filters in BITS: where, and 32 - log2 of its bits */
+    uint32_t gram_bits, gram_shift;
+    uint32_t pair_bits;          /* 65536 bits; few pairs: 96 bytes of masks (shuffle.h) */
+    uint32_t stride;             /* grams are looked up at every so many bytes: 1, 2 or 4 */
+    uint32_t least;              /* no entry is in a value shorter than this */
+    uint32_t cache_from;         /* values of so many bytes are worth remembering */
+    struct hm_span tried;        /* entries without literal: tried on each value */
+    uint16_t suffixes, prefixes; /* bit n: slots of n bytes are in use */
+    uint8_t exact, few_pairs;
+    uint8_t only_within; /* all entries are found by grams and pairs */
+    uint8_t zero[5];
 };
 
 struct hm_prog_test {
@@ -146,6 +156,7 @@ struct hm_program {
     const uint32_t *field_of, *ids;
     const struct hm_slot *slots;
     const struct hm_gram *grams;
+    const struct hm_gram_ref *refs;
     const uint64_t *bits;
     const struct hm_prog_entry *entries;
     const uint8_t *text;
@@ -156,7 +167,7 @@ struct hm_program {
     const struct hm_span *always;
     const uint64_t *source_rules, *source_fields;
     uint32_t field_count, name_count, entry_count, test_count, lazy_count, rule_count, slot_count,
-        gram_count, bit_words, text_bytes, id_count, code_count, source_count;
+        gram_count, ref_count, bit_words, text_bytes, id_count, code_count, source_count;
     uint32_t rule_words, field_words; /* of one source */
     uint32_t keywords;                /* field of the keywords, or HM_NO_INDEX */
     void **regex;                     /* pcre2_code a lazy test, NULL elsewhere */

@@ -174,6 +174,8 @@ static void take_keywords(struct hm_scratch *s, const struct hm_view *v, const u
         return;
     if (p->fields[p->keywords].exists != HM_NO_INDEX)
         set_test(s, p->fields[p->keywords].exists);
+    if (v->all_texts.p && !hm_scan_may(s, &p->fields[p->keywords], v->all_texts))
+        return;
     v->each_text(v, take_keyword, s);
 }
 

@@ -6,7 +6,7 @@
 #include "detect/match/scratch.h"
 #include <errno.h>
 #ifdef __SSE2__
-#include <emmintrin.h>
+#include <tmmintrin.h>
 #endif
 
 enum { BEFORE = 16, AFTER = 64 };
@@ -17,6 +17,7 @@ struct look { /* one value being looked through */
     const uint8_t *text, *folded;
     size_t len;
     bool number;
+    bool several; /* more than one value: whether a wildcard fits is not known here */
 };
 
 bool hm_scan_room(struct hm_scratch *s, size_t len)
@@ -138,7 +139,11 @@ static void look_slot(const struct look *l, uint64_t key, uint32_t class)
 {
     const struct hm_program *p = l->s->p;
     const struct hm_slot *slots = p->slots + l->f->slots.first;
-    uint32_t mask = l->f->slots.count - 1, at = hm_slot_hash(key, class) & mask;
+    const uint64_t *bits = p->bits + l->f->slot_bits;
+    uint32_t hash = hm_slot_hash(key, class), h = hash >> l->f->slot_shift;
+    if (!(bits[h / 64] >> (h % 64) & 1))
+        return;
+    uint32_t mask = l->f->slots.count - 1, at = hash & mask;
     for (; slots[at].class != HM_SLOT_FREE; at = (at + 1) & mask) {
         if (slots[at].key != key || slots[at].class != class)
             continue;
@@ -180,14 +185,17 @@ static void look_at_ends(const struct look *l)
 static void look_run(const struct look *l, struct hm_span run, size_t at)
 {
     struct hm_scratch *s = l->s;
-    for (uint32_t i = run.first; i < run.first + run.count; i++) {
-        const struct hm_prog_entry *e = &s->p->entries[i];
-        if (s->entry_seen[i] == s->stamp)
+    const struct hm_gram_ref *refs = s->p->refs + run.first;
+    for (uint32_t i = 0; i < run.count; i++) {
+        const struct hm_prog_entry *e = &s->p->entries[refs[i].entry];
+        uint32_t *seen = &s->entry_seen[refs[i].entry];
+        if (*seen == s->stamp)
             continue;
         bool whole = e->kind == HM_ENTRY_GLOB;
-        bool hit = whole ? holds(l, e) : at >= e->at && same_at(l, e, at - e->at);
+        bool hit =
+            whole ? l->several || holds(l, e) : at >= refs[i].at && same_at(l, e, at - refs[i].at);
         if (whole || hit)
-            s->entry_seen[i] = s->stamp;
+            *seen = s->stamp;
         if (hit)
             take(s, e);
     }
@@ -197,9 +205,9 @@ static void look_gram(const struct look *l, struct hm_span table, uint32_t bytes
 {
     const struct hm_gram *grams = l->s->p->grams + table.first;
     uint32_t mask = table.count - 1, i = hm_gram_hash(bytes) & mask;
-    for (; grams[i].entries.count; i = (i + 1) & mask) {
+    for (; grams[i].refs.count; i = (i + 1) & mask) {
         if (grams[i].bytes == bytes) {
-            look_run(l, grams[i].entries, at);
+            look_run(l, grams[i].refs, at);
             return;
         }
     }
@@ -209,20 +217,70 @@ static void look_within(const struct look *l)
 {
     const uint64_t *bits = l->s->p->bits + l->f->gram_bits;
     unsigned shift = l->f->gram_shift;
-    for (size_t i = 0; i + 4 <= l->len; i++) {
+    size_t stride = l->f->stride;
+    for (size_t i = 0; i + 4 <= l->len; i += stride) {
         uint32_t bytes = hm_load32(l->folded + i), h = hm_gram_hash(bytes) >> shift;
         if (bits[h / 64] >> (h % 64) & 1)
             look_gram(l, l->f->grams, bytes, i);
     }
 }
 
+static void look_pair(const struct look *l, size_t i)
+{
+    if (i + 2 <= l->len)
+        look_gram(l, l->f->pairs, hm_load32(l->folded + i) & 0xffff, i);
+}
+
+#ifdef __x86_64__
+/* Sixteen places at once: a byte shuffle looks the two nibbles of a byte up in the masks, and what
+ * is left after three bytes are the buckets that may begin there. */
+__attribute__((target("ssse3"))) static void look_few_pairs(const struct look *l)
+{
+    const __m128i *masks = (const __m128i *)(l->s->p->bits + l->f->pair_bits);
+    const __m128i low = _mm_set1_epi8(15), none = _mm_setzero_si128();
+    __m128i m[6];
+    for (int k = 0; k < 6; k++)
+        m[k] = _mm_loadu_si128(masks + k);
+    for (size_t i = 0; i < l->len; i += 16) {
+        __m128i left = _mm_set1_epi8(-1);
+        for (size_t k = 0; k < 3; k++) {
+            __m128i v = _mm_loadu_si128((const __m128i *)(l->folded + i + k));
+            __m128i a = _mm_shuffle_epi8(m[2 * k], _mm_and_si128(v, low));
+            __m128i b = _mm_shuffle_epi8(m[2 * k + 1], _mm_and_si128(_mm_srli_epi16(v, 4), low));
+            left = _mm_and_si128(left, _mm_and_si128(a, b));
+        }
+        unsigned may = ~(unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(left, none)) & 0xffff;
+        for (; may; may &= may - 1)
+            look_pair(l, i + (unsigned)__builtin_ctz(may));
+    }
+}
+
+static bool can_shuffle(void)
+{
+    return __builtin_cpu_supports("ssse3");
+}
+#else
+static void look_few_pairs(const struct look *l)
+{
+}
+
+static bool can_shuffle(void)
+{
+    return false;
+}
+#endif
+
 static void look_pairs(const struct look *l)
 {
     const uint64_t *bits = l->s->p->bits + l->f->pair_bits;
+    if (l->f->few_pairs && can_shuffle()) {
+        look_few_pairs(l);
+        return;
+    }
     for (size_t i = 0; i + 2 <= l->len; i++) {
         uint32_t bytes = hm_load32(l->folded + i) & 0xffff;
-        if (bits[bytes / 64] >> (bytes % 64) & 1)
-            look_gram(l, l->f->pairs, bytes, i);
+        if (l->f->few_pairs || (bits[bytes / 64] >> (bytes % 64) & 1))
+            look_pair(l, i);
     }
 }
 
@@ -254,10 +312,13 @@ void hm_scan_value(struct hm_scratch *s, const struct hm_prog_field *f, struct h
                    bool number)
 {
     uint32_t field = (uint32_t)(f - s->p->fields) * 2 + number;
-    bool cached = f->cached && s->cache.ring && text.len >= HM_CACHE_VALUE_MIN &&
-                  text.len <= HM_CACHE_VALUE_MAX;
+    bool cached = s->cache.ring && text.len >= f->cache_from && text.len <= HM_CACHE_VALUE_MAX;
     uint64_t hash = 0;
     s->stats.values++;
+    if (text.len < f->least || !(f->lengths >> (text.len < 63 ? text.len : 63) & 1)) {
+        s->found_count = 0;
+        return;
+    }
     if (cached) {
         hash = hm_cache_hash(&s->cache, field, text);
         size_t n;
@@ -274,7 +335,7 @@ void hm_scan_value(struct hm_scratch *s, const struct hm_prog_field *f, struct h
         return;
     uint8_t *folded = s->folded + BEFORE;
     fold(folded, text.p, text.len);
-    struct look l = {s, f, text.p, folded, text.len, number};
+    struct look l = {s, f, text.p, folded, text.len, number, false};
     look(&l);
     if (cached)
         hm_cache_put(&s->cache, hash, field, text, s->found, s->found_count);
@@ -296,6 +357,18 @@ static void look_range(struct hm_scratch *s, const struct hm_prog_field *f, stru
                 hm_cidr_same(s->p->text + e[i].text, ip.p, prefix))
                 take(s, &e[i]);
     }
+}
+
+bool hm_scan_may(struct hm_scratch *s, const struct hm_prog_field *f, struct hm_slice text)
+{
+    if (!f->only_within || !hm_scan_room(s, text.len))
+        return true;
+    next_stamp(s);
+    uint8_t *folded = s->folded + BEFORE;
+    fold(folded, text.p, text.len);
+    struct look l = {s, f, text.p, folded, text.len, false, true};
+    look(&l);
+    return s->found_count > 0;
 }
 
 void hm_scan_ip(struct hm_scratch *s, const struct hm_prog_field *f, struct hm_slice ip)

@@ -39,6 +39,8 @@ struct hm_scratch {
 /* --- scan.c: s->found = the tests that the value sets. -------------------------------------- */
 void hm_scan_value(struct hm_scratch *s, const struct hm_prog_field *f, struct hm_slice text,
                    bool number);
+/* Can a value within the text set a test of the field? true: perhaps. Changes s->found. */
+bool hm_scan_may(struct hm_scratch *s, const struct hm_prog_field *f, struct hm_slice text);
 void hm_scan_ip(struct hm_scratch *s, const struct hm_prog_field *f, struct hm_slice ip);
 bool hm_scan_room(struct hm_scratch *s, size_t len);
 

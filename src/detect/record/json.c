@@ -150,13 +150,27 @@ static int scalar(struct line *l, struct hm_datum *ret_d)
     }
 }
 
+/* Texts stand one after the other, so that keywords can be looked for in all of them at once. Each
+ * had a quote or comma more in the line than its separator here, so that there is room. */
+static struct hm_slice collect(struct hm_record *r, struct hm_slice text)
+{
+    uint8_t *to = r->decoded + r->decoded_len;
+    if (text.p < r->decoded || text.p >= to) {
+        memcpy(to, text.p, text.len);
+        r->decoded_len += text.len;
+        text.p = to;
+    }
+    r->decoded[r->decoded_len++] = 0;
+    return text;
+}
+
 static int put_scalar(struct line *l, const struct hm_datum *d, bool keyword)
 {
     struct level *at = &l->levels[l->depth - 1];
     at->empty = false;
     int e = 0;
     if (keyword)
-        e = hm_record_text(l->r, d->text);
+        e = hm_record_text(l->r, collect(l->r, d->text));
     if (!e && l->field != HM_NAME_NONE)
         e = hm_record_put(l->r, l->field, d, at->array);
     return e;
@@ -322,6 +336,7 @@ static void begin(struct hm_record *r)
     memset(r->present, 0, (r->name_count / 64 + 1) * sizeof *r->present);
     r->node_count = r->item_count = r->text_count = r->list_count = r->decoded_len = 0;
     r->arrays = 0;
+    r->view.all_texts = (struct hm_slice){0};
     if (++r->stamp == 0) {
         memset(r->fields, 0, r->name_count * sizeof *r->fields);
         r->stamp = 1;
@@ -330,14 +345,14 @@ static void begin(struct hm_record *r)
 
 static int room(struct hm_record *r, size_t len)
 {
-    if (len <= r->decoded_cap)
+    if (len <= r->decoded_cap / 2)
         return 0;
-    uint8_t *p = len <= HM_RECORD_MAX_BYTES ? malloc(len * 2) : NULL;
+    uint8_t *p = len <= HM_RECORD_MAX_BYTES ? malloc(len * 4) : NULL;
     if (!p)
         return len > HM_RECORD_MAX_BYTES ? -E2BIG : -ENOMEM;
     free(r->decoded);
     r->decoded = p;
-    r->decoded_cap = len * 2;
+    r->decoded_cap = len * 4;
     return 0;
 }
 
@@ -353,8 +368,10 @@ int hm_record_parse(struct hm_record *r, struct hm_slice text, struct hm_error *
         e = walk(&l);
     if (!e)
         e = gather(r);
-    if (!e)
+    if (!e) {
+        r->view.all_texts = hm_slice(r->decoded, r->decoded_len);
         return 0;
+    }
     begin(r);
     return hm_fail_at(err, e, 1, (uint32_t)(l.p - l.from) + 1, "%s",
                       l.why         ? l.why
