@@ -98,15 +98,25 @@ static struct hm_slice keep(struct hm_arena *a, struct hm_slice s)
     return hm_slice(hm_arena_strndup(a, s.p ? s.p : (const uint8_t *)"", s.len), s.len);
 }
 
-static void keep_datum(struct hm_arena *a, struct hm_datum *d)
+/* As in a record, values are the texts that keywords are looked for in. */
+static struct hm_slice moved(struct hm_slice text, struct hm_slice from, struct hm_slice to,
+                             struct hm_arena *a)
 {
-    d->text = keep(a, d->text);
+    if (text.len && text.p >= from.p && text.p < from.p + from.len)
+        return hm_slice(to.p + (text.p - from.p), text.len);
+    return keep(a, text);
+}
+
+static void keep_datum(struct hm_arena *a, struct hm_datum *d, struct hm_slice from,
+                       struct hm_slice to)
+{
+    d->text = moved(d->text, from, to, a);
     if (d->kind != HM_DATUM_LIST)
         return;
     struct hm_datum *items = hm_arena_alloc(a, (d->count + 1) * sizeof *items);
     for (size_t i = 0; i < d->count; i++) {
         items[i] = d->items[i];
-        items[i].text = keep(a, items[i].text);
+        items[i].text = moved(items[i].text, from, to, a);
     }
     d->items = items;
 }
@@ -114,6 +124,7 @@ static void keep_datum(struct hm_arena *a, struct hm_datum *d)
 struct keeping {
     struct frozen *f;
     struct hm_arena *a;
+    struct hm_slice from, to;
     size_t cap;
 };
 
@@ -127,7 +138,7 @@ static bool keep_text(void *ctx, struct hm_slice text)
         k->f->texts = t;
         k->cap = bigger;
     }
-    k->f->texts[k->f->text_count++] = keep(k->a, text);
+    k->f->texts[k->f->text_count++] = moved(text, k->from, k->to, k->a);
     return false;
 }
 
@@ -135,6 +146,7 @@ static void freeze(struct frozen *f, const struct hm_view *v, size_t names, stru
 {
     char buf[HM_DATUM_BUF];
     size_t n = 0;
+    struct hm_slice all = keep(a, v->all_texts);
     memset(f, 0, sizeof *f);
     f->words = names / 64 + 1;
     f->before = hm_arena_alloc(a, f->words * sizeof *f->before);
@@ -150,11 +162,11 @@ static void freeze(struct frozen *f, const struct hm_view *v, size_t names, stru
         if (!(present[i / 64] >> (i % 64) & 1))
             continue;
         v->get(v, i, buf, &f->values[n]);
-        keep_datum(a, &f->values[n++]);
+        keep_datum(a, &f->values[n++], v->all_texts, all);
     }
-    struct keeping k = {f, a, 0};
+    struct keeping k = {f, a, v->all_texts, all, 0};
     v->each_text(v, keep_text, &k);
-    f->view = (struct hm_view){frozen_get, frozen_each, present, keep(a, v->all_texts)};
+    f->view = (struct hm_view){frozen_get, frozen_each, present, all};
 }
 
 /* --- windows -------------------------------------------------------------------------------------

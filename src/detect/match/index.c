@@ -140,7 +140,9 @@ static unsigned cost_at(const struct choosing *c, const struct hm_build_entry *e
 static int choose_place(const struct choosing *c, struct hm_build_entry *e)
 {
     unsigned best = UINT32_MAX;
-    for (size_t i = 0; i + c->stride - 1 + c->width <= e->literal_len; i++) {
+    size_t whole = e->literal_len < HM_MASK_BYTES ? e->literal_len : HM_MASK_BYTES;
+    size_t room = c->width == 2 ? whole : c->stride - 1 + c->width;
+    for (size_t i = 0; i + room <= e->literal_len; i++) {
         unsigned cost = cost_at(c, e, i);
         if (cost < best) {
             best = cost;
@@ -350,7 +352,7 @@ static void put_filters(struct layout *l)
         for (size_t i = 0; i < l->group_count; i++)
             set_bit(bits, hm_slot_hash(l->groups[i].key, l->groups[i].class) >> f->slot_shift);
     }
-    log2 = filter_log2(l->gram_count, 32, 18);
+    log2 = filter_log2(l->gram_count, 64, 18);
     if (l->gram_count) {
         uint64_t *bits = new_filter(l->b, ((size_t)1 << log2) / 64, &f->gram_bits);
         f->gram_shift = 32 - log2;
@@ -366,25 +368,23 @@ static int by_text(const void *a, const void *b)
     return p < q ? -1 : p > q;
 }
 
-/* Masks for a few pairs (look_few_pairs in scan.c): bucket by bucket, which nibbles the first three
- * bytes may have. A literal of two bytes may be followed by any. */
+/* Masks for a few pairs (look_few_pairs in scan.c): bucket by bucket, which nibbles the four bytes
+ * from the pair on may have. After the end of a short literal: any. */
 static void put_masks(struct layout *l)
 {
-    uint8_t masks[6][16] = {{0}};
+    uint8_t masks[2 * HM_MASK_BYTES][16] = {{0}};
     qsort(l->pairs, l->pair_count, sizeof *l->pairs, by_text); /* alike ones share a bucket */
     for (size_t i = 0; i < l->pair_count; i++) {
-        const struct ref *r = &l->pairs[i];
-        const struct hm_build_entry *e = &l->b->entries[r->at >> 8];
-        size_t at = r->at & 0xff;
+        const struct hm_build_entry *e = &l->b->entries[l->pairs[i].at >> 8];
         uint8_t bucket = (uint8_t)(1u << (i * 8 / l->pair_count));
-        uint8_t third = at + 2 < e->literal_len ? (uint8_t)gram_at(e, at + 2, 1) : 0;
-        const uint8_t bytes[3] = {(uint8_t)r->bytes, (uint8_t)(r->bytes >> 8), third};
-        for (int k = 0; k < 3; k++) {
+        for (size_t k = 0; k < HM_MASK_BYTES; k++) {
+            size_t at = (l->pairs[i].at & 0xff) + k;
+            bool any = at >= e->literal_len;
+            uint8_t byte = any ? 0 : (uint8_t)gram_at(e, at, 1);
             for (unsigned nibble = 0; nibble < 16; nibble++) {
-                bool any = k == 2 && at + 2 >= e->literal_len;
-                if (any || (bytes[k] & 15u) == nibble)
+                if (any || (byte & 15u) == nibble)
                     masks[2 * k][nibble] |= bucket;
-                if (any || (unsigned)(bytes[k] >> 4) == nibble)
+                if (any || (unsigned)(byte >> 4) == nibble)
                     masks[2 * k + 1][nibble] |= bucket;
             }
         }

@@ -73,7 +73,7 @@ static bool field_good(const struct hm_program *p, const struct hm_prog_field *f
     if ((f->slots.count && !filter_good(p, f->slot_bits, f->slot_shift)) ||
         (f->grams.count && !filter_good(p, f->gram_bits, f->gram_shift)))
         return false;
-    struct hm_span pairs = {f->pair_bits, f->few_pairs ? 12 : 1024};
+    struct hm_span pairs = {f->pair_bits, f->few_pairs ? 4 * HM_MASK_BYTES : 1024};
     if (f->pairs.count && !within(pairs, p->bit_words))
         return false;
     if (f->stride != 1 && f->stride != 2 && f->stride != 4)

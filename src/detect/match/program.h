@@ -11,6 +11,7 @@
 
 #define HM_PROGRAM_MAGIC   0x31474f5250534d48u /* "HMSPROG1" */
 #define HM_PROGRAM_VERSION 1u
+#define HM_MASK_BYTES      4 /* of a short literal that its masks tell apart */
 #define HM_NO_INDEX        UINT32_MAX
 
 enum hm_section {
@@ -91,7 +92,7 @@ struct hm_prog_field {
     struct hm_span grams, pairs;    /* likewise; pairs: literals of two and three bytes */
     uint32_t slot_bits, slot_shift; /* filters in BITS: where, and 32 - log2 of its bits */
     uint32_t gram_bits, gram_shift;
-    uint32_t pair_bits;          /* 65536 bits; few pairs: 96 bytes of masks (shuffle.h) */
+    uint32_t pair_bits;          /* 65536 bits; few pairs: masks */
     uint32_t stride;             /* grams are looked up at every so many bytes: 1, 2 or 4 */
     uint32_t least;              /* no entry is in a value shorter than this */
     uint32_t cache_from;         /* values of so many bytes are worth remembering */

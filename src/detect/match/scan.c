@@ -233,17 +233,17 @@ static void look_pair(const struct look *l, size_t i)
 
 #ifdef __x86_64__
 /* Sixteen places at once: a byte shuffle looks the two nibbles of a byte up in the masks, and what
- * is left after three bytes are the buckets that may begin there. */
+ * is left after four bytes are the buckets that may begin there. */
 __attribute__((target("ssse3"))) static void look_few_pairs(const struct look *l)
 {
     const __m128i *masks = (const __m128i *)(l->s->p->bits + l->f->pair_bits);
     const __m128i low = _mm_set1_epi8(15), none = _mm_setzero_si128();
-    __m128i m[6];
-    for (int k = 0; k < 6; k++)
+    __m128i m[2 * HM_MASK_BYTES];
+    for (int k = 0; k < 2 * HM_MASK_BYTES; k++)
         m[k] = _mm_loadu_si128(masks + k);
     for (size_t i = 0; i < l->len; i += 16) {
         __m128i left = _mm_set1_epi8(-1);
-        for (size_t k = 0; k < 3; k++) {
+        for (size_t k = 0; k < HM_MASK_BYTES; k++) {
             __m128i v = _mm_loadu_si128((const __m128i *)(l->folded + i + k));
             __m128i a = _mm_shuffle_epi8(m[2 * k], _mm_and_si128(v, low));
             __m128i b = _mm_shuffle_epi8(m[2 * k + 1], _mm_and_si128(_mm_srli_epi16(v, 4), low));

@@ -164,13 +164,15 @@ static struct hm_slice collect(struct hm_record *r, struct hm_slice text)
     return text;
 }
 
-static int put_scalar(struct line *l, const struct hm_datum *d, bool keyword)
+static int put_scalar(struct line *l, struct hm_datum *d, bool keyword)
 {
     struct level *at = &l->levels[l->depth - 1];
     at->empty = false;
     int e = 0;
-    if (keyword)
-        e = hm_record_text(l->r, collect(l->r, d->text));
+    if (keyword) {
+        d->text = collect(l->r, d->text);
+        e = hm_record_text(l->r, d->text);
+    }
     if (!e && l->field != HM_NAME_NONE)
         e = hm_record_put(l->r, l->field, d, at->array);
     return e;
