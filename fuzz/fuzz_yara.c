@@ -1,5 +1,5 @@
-/* What comes back from inspect, which parses malware, and /proc/PID/maps, whose paths a process chooses.
- * First byte: which of the two. */
+/* What comes back from inspect, which parses malware, and /proc/PID/maps, whose paths a process
+ * chooses. First byte: which of the two. */
 #include "detect/yara/hits.h"
 #include "detect/yara/maps.h"
 #include <stdlib.h>

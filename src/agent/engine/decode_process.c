@@ -4,6 +4,7 @@
 #include "agent/engine/key.h"
 #include "agent/engine/parts.h"
 #include "base/clock.h"
+#include <stdio.h>
 #include "detect/view/args.h"
 
 static struct hm_slice c_string(const char *p, size_t max)
@@ -128,6 +129,22 @@ static void want_scan(struct hm_core *c, const struct hm_process *p, const struc
                        hm_clock_boot_ns());
 }
 
+/* The program that runs a script is harmless; the script is what was started. */
+static void want_script_scan(struct hm_core *c, const struct hm_process *p,
+                             const struct hm_rec_exec *r)
+{
+    char path[8192];
+    struct hm_slice name = hm_record_str(&r->h, r->filename), cwd = hm_record_str(&r->h, r->cwd);
+    bool absolute = name.len && name.p[0] == '/';
+    if (!(r->proc_flags & HM_PROC_SCRIPT) || !name.len || (!absolute && !cwd.len))
+        return;
+    int n = absolute ? snprintf(path, sizeof path, "%.*s", (int)name.len, (const char *)name.p)
+                     : snprintf(path, sizeof path, "%.*s/%.*s", (int)cwd.len, (const char *)cwd.p,
+                                (int)name.len, (const char *)name.p);
+    if (n > 0 && (size_t)n < sizeof path)
+        hm_scans_script(c->scans, hm_slice(path, (size_t)n), p->key, p->pid, hm_clock_boot_ns());
+}
+
 /* The new image in the table; *ret_full is the whole command line, which the table may cut. */
 static void take_image(struct hm_core *c, struct hm_process *p, const struct hm_rec_exec *r,
                        struct hm_slice *ret_full)
@@ -191,6 +208,7 @@ void hm_decode_exec(struct hm_core *c, const struct hm_rec_exec *r)
     if (!snapshot)
         hm_context_ran(c->context, p, e);
     want_scan(c, p, r);
+    want_script_scan(c, p, r);
 }
 
 /* Forks and exits are many and say little: their command lines stand in the exec before. */

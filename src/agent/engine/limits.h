@@ -81,8 +81,10 @@
 #define HM_SCANS_KNOWN_MAX 4096
 /* Longer than monitor lets a scan wait and run. */
 #define HM_SCANS_ANSWER_NS (120ull * 1000 * 1000 * 1000)
-/* A file that is written all the time is scanned so often at most; a process, too. */
+/* A file that is written all the time is scanned so often at most; a script that is
+ * started all the time and a process, too. */
 #define HM_SCANS_WRITE_REST_NS  (2ull * 1000 * 1000 * 1000)
+#define HM_SCANS_SCRIPT_REST_NS (10ull * 1000 * 1000 * 1000)
 #define HM_SCANS_MEMORY_REST_NS (60ull * 1000 * 1000 * 1000)
 /* Alerts of one scan; all rules are named in its event. */
 #define HM_SCAN_ALERTS_MAX 4

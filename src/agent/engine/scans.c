@@ -202,35 +202,49 @@ void hm_scans_image(struct hm_scans *s, const struct hm_hash_key *k, uint64_t pr
 }
 
 /* The same file under another name is another wish: rules may ask for the name. */
-static bool is_target(const struct hm_scan_job *j, const struct hm_fan_handle *t,
-                      struct hm_slice path)
+static bool is_same(const struct hm_scan_job *j, const struct hm_scan_job *k)
 {
-    return j->id && j->kind == HM_SCAN_WRITTEN && hm_slice_eq(j->path, path) &&
-           hm_slice_eq(j->target.handle, t->handle) && hm_slice_eq(j->target.fsid, t->fsid);
+    return j->id && j->kind == k->kind && hm_slice_eq(j->path, k->path) &&
+           hm_slice_eq(j->target.handle, k->target.handle) &&
+           hm_slice_eq(j->target.fsid, k->target.fsid);
 }
 
-/* A file that is written again and again is scanned once a while, and once more at the end. */
+/* A file that is written, or a script that is started, again and again is scanned once a while, and
+ * once more at the end. */
+static void add_by_name(struct hm_scans *s, const struct hm_scan_job *wish, uint64_t now_ns)
+{
+    for (size_t i = 0; s->rules && i < HM_SCANS_WAITING_MAX; i++) {
+        struct hm_scan_job *j = &s->jobs[i];
+        if (!is_same(j, wish))
+            continue;
+        j->again = j->asked || j->done;
+        j->process_key = wish->process_key;
+        j->pid = wish->pid;
+        return;
+    }
+    if (s->rules)
+        add(s, wish, now_ns);
+}
+
 void hm_scans_written(struct hm_scans *s, const struct hm_fan_handle *target, struct hm_slice path,
                       uint64_t process_key, uint32_t pid, uint64_t now_ns)
 {
-    if (!s->rules)
-        return;
-    for (size_t i = 0; i < HM_SCANS_WAITING_MAX; i++) {
-        struct hm_scan_job *j = &s->jobs[i];
-        if (!is_target(j, target, path))
-            continue;
-        j->again = j->asked || j->done;
-        j->process_key = process_key;
-        j->pid = pid;
-        return;
-    }
-    add(s,
-        &(struct hm_scan_job){.kind = HM_SCAN_WRITTEN,
-                              .process_key = process_key,
-                              .pid = pid,
-                              .target = *target,
-                              .path = path},
-        now_ns);
+    add_by_name(s,
+                &(struct hm_scan_job){.kind = HM_SCAN_WRITTEN,
+                                      .process_key = process_key,
+                                      .pid = pid,
+                                      .target = *target,
+                                      .path = path},
+                now_ns);
+}
+
+void hm_scans_script(struct hm_scans *s, struct hm_slice path, uint64_t process_key, uint32_t pid,
+                     uint64_t now_ns)
+{
+    add_by_name(s,
+                &(struct hm_scan_job){
+                    .kind = HM_SCAN_SCRIPT, .process_key = process_key, .pid = pid, .path = path},
+                now_ns);
 }
 
 void hm_scans_memory(struct hm_scans *s, uint64_t process_key, uint32_t pid, uint64_t start_ns,
@@ -281,8 +295,10 @@ void hm_scans_release(struct hm_scans *s, uint64_t id, const struct hm_hash_key 
 
 static void cool(struct hm_scans *s, struct hm_scan_job *j, uint64_t now_ns)
 {
-    uint64_t rest = j->kind == HM_SCAN_MEMORY ? HM_SCANS_MEMORY_REST_NS : HM_SCANS_WRITE_REST_NS;
-    if (now_ns - j->since_ns < rest)
+    static const uint64_t rest[] = {[HM_SCAN_SCRIPT] = HM_SCANS_SCRIPT_REST_NS,
+                                    [HM_SCAN_WRITTEN] = HM_SCANS_WRITE_REST_NS,
+                                    [HM_SCAN_MEMORY] = HM_SCANS_MEMORY_REST_NS};
+    if (now_ns - j->since_ns < rest[j->kind])
         return;
     if (!j->again) {
         drop(j);

@@ -6,7 +6,7 @@
 #include "agent/engine/fanotify.h"
 #include "agent/engine/hashes.h"
 
-enum hm_scan_kind { HM_SCAN_IMAGE, HM_SCAN_WRITTEN, HM_SCAN_MEMORY };
+enum hm_scan_kind { HM_SCAN_IMAGE, HM_SCAN_SCRIPT, HM_SCAN_WRITTEN, HM_SCAN_MEMORY };
 #define HM_SCAN_WAITERS 8 /* processes that started the same file before the answer */
 struct hm_scan_job {
     uint64_t id; /* 0: free */
@@ -43,6 +43,9 @@ void hm_scans_image(struct hm_scans *s, const struct hm_hash_key *k, uint64_t pr
                     uint32_t pid, struct hm_slice path, uint64_t now_ns);
 void hm_scans_written(struct hm_scans *s, const struct hm_fan_handle *target, struct hm_slice path,
                       uint64_t process_key, uint32_t pid, uint64_t now_ns);
+/* path: absolute, as the process sees it. */
+void hm_scans_script(struct hm_scans *s, struct hm_slice path, uint64_t process_key, uint32_t pid,
+                     uint64_t now_ns);
 void hm_scans_memory(struct hm_scans *s, uint64_t process_key, uint32_t pid, uint64_t start_ns,
                      uint64_t now_ns);
 /* The job that was answered, until hm_scans_release(). NULL: nobody asked. */

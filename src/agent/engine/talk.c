@@ -49,7 +49,8 @@ static bool scan_file(void *ctx, const struct hm_scan_job *j)
 {
     struct hm_engine *g = ctx;
     struct hm_msg_scan_file m = {.id = j->id,
-                                 .pid = j->pid,
+                                 /* a written file is named by its handle, as monitor sees it */
+                                 .pid = j->kind == HM_SCAN_WRITTEN ? 0 : j->pid,
                                  .dev = j->key.dev,
                                  .inode = j->key.inode,
                                  .path = j->path,

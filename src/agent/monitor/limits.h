@@ -15,6 +15,9 @@
 
 /* Scans that wait; each holds a descriptor or two. The engine asks for half as many at once. */
 #define HM_MON_SCANS_MAX 32
+/* Files that were whole and clean lately: what was just written is not scanned again when it is
+ * run. */
+#define HM_MON_CLEAN_MAX 512
 /* Past libyara's own limit of time inspect gets this long to say so; then it is killed. */
 #define HM_MON_SCAN_GRACE_NS (3ull * 1000000000)
 /* What waited so long (inspect was away) is answered without a verdict. */

@@ -3,24 +3,32 @@
  * result pass through. */
 #include "agent/monitor/yara.h"
 #include "agent/response/kill.h"
+#include "base/map.h"
 #include "detect/yara/limits.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 
 struct scan {
     uint64_t order; /* 0: free; the lowest is the oldest */
     uint64_t engine_id, since_ns, version;
     bool memory, tried; /* tried: inspect ended once while it had this */
     int fds[2];
-    uint64_t dev, inode, mtime_ns, size;
+    uint64_t dev, inode, mtime_ns, ctime_ns, size;
     char *path;
+};
+struct clean { /* file, name (rules may ask for it) and version of the rules */
+    uint64_t dev, inode, mtime_ns, ctime_ns, size, name, version;
 };
 struct hm_scans {
     struct scan queue[HM_MON_SCANS_MAX];
     struct scan *busy; /* inspect has it */
     uint64_t busy_since_ns, last_order;
+    struct clean clean[HM_MON_CLEAN_MAX]; /* a ring */
+    size_t clean_next;
 };
 
 int hm_mon_scans_open(struct hm_monitor *m, struct hm_error *err)
@@ -83,6 +91,33 @@ static void refuse(struct hm_monitor *m, uint64_t engine_id, int error)
     fail_with(m, &j, error);
 }
 
+/* ---- what was clean a moment ago ---- */
+
+static struct clean clean_key(const struct scan *j)
+{
+    return (struct clean){.dev = j->dev,
+                          .inode = j->inode,
+                          .mtime_ns = j->mtime_ns,
+                          .ctime_ns = j->ctime_ns,
+                          .size = j->size,
+                          .name = hm_hash64(j->path, strlen(j->path), 0),
+                          .version = j->version};
+}
+
+static bool is_clean(const struct hm_scans *s, const struct scan *j)
+{
+    struct clean k = clean_key(j);
+    for (size_t i = 0; i < HM_MON_CLEAN_MAX; i++)
+        if (memcmp(&s->clean[i], &k, sizeof k) == 0)
+            return true;
+    return false;
+}
+
+static void remember(struct hm_scans *s, const struct scan *j)
+{
+    s->clean[s->clean_next++ % HM_MON_CLEAN_MAX] = clean_key(j);
+}
+
 /* ---- questions ---- */
 
 static struct scan *place(struct hm_scans *s)
@@ -114,8 +149,28 @@ static void enqueue(struct hm_monitor *m, uint64_t engine_id, int fds[2], bool m
         j->inode = st->st_ino;
         j->size = (uint64_t)st->st_size;
         j->mtime_ns = (uint64_t)st->st_mtim.tv_sec * 1000000000 + (uint64_t)st->st_mtim.tv_nsec;
+        j->ctime_ns = (uint64_t)st->st_ctim.tv_sec * 1000000000 + (uint64_t)st->st_ctim.tv_nsec;
+        j->version = hm_mon_rules_version(m);
+    }
+    if (st && is_clean(m->scans, j)) {
+        fail_with(m, j, 0);
+        return;
     }
     hm_mon_scans_pump(m);
+}
+
+/* A path as a process sees it, which may live in another root: no link leads out of that. Of one
+ * that is over already, and was short, the path is looked for in our own. */
+static int open_in_root(uint64_t pid, const char *path)
+{
+    struct open_how how = {.flags = O_PATH | O_CLOEXEC,
+                           .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS};
+    char root[48];
+    snprintf(root, sizeof root, "/proc/%u/root", (unsigned)pid);
+    hm_autoclose int dir = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (dir < 0)
+        dir = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    return dir < 0 ? -1 : (int)syscall(SYS_openat2, dir, path, &how, sizeof how);
 }
 
 /* First only a name: opening what is no regular file may have effects. */
@@ -129,7 +184,7 @@ static int open_written(struct hm_monitor *m, const struct hm_msg_scan_file *q)
     } else if (q->path.len && q->path.len < sizeof path && q->path.p[0] == '/') {
         memcpy(path, q->path.p, q->path.len);
         path[q->path.len] = 0;
-        name = open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+        name = q->pid ? open_in_root(q->pid, path) : open(path, O_PATH | O_CLOEXEC | O_NOFOLLOW);
     }
     return name >= 0 && fstat(name, &st) == 0 && S_ISREG(st.st_mode) ? hm_mon_reopen(name) : -1;
 }
@@ -228,6 +283,8 @@ int hm_mon_scan_done(struct hm_monitor *m, const struct hm_msg_inspected_scan *a
     if (!j || j->order != a->id || a->hits.len > HM_YARA_HITS_BYTES ||
         (a->sha256.len && a->sha256.len != HM_SHA256_BYTES))
         return -EBADMSG;
+    if (!j->memory && !a->error && !a->cut && !a->hits.len)
+        remember(m->scans, j);
     answer(m, j, a);
     release(m->scans, j);
     hm_mon_scans_pump(m);
