@@ -41,8 +41,7 @@ static void every_linux_rule_is_live(void **state)
     if (!linux_rules_there())
         skip();
     reading_open(&r, NULL);
-    linux_rules_add_folder(&r, "rules/linux");
-    linux_rules_add_folder(&r, "rules-threat-hunting/linux");
+    linux_rules_add_all(&r);
     reading_finish(&r);
     assert_int_equal(r.problems, 0);
     assert_true(hm_sigma_rule_count(r.c) >= LINUX_RULES);

@@ -87,8 +87,7 @@ static void begin(struct proof *x)
     struct hm_error err = {0};
     *x = (struct proof){0};
     reading_open(&x->r, NULL);
-    linux_rules_add_folder(&x->r, "rules/linux");
-    linux_rules_add_folder(&x->r, "rules-threat-hunting/linux");
+    linux_rules_add_all(&x->r);
     reading_finish(&x->r);
     struct hm_ruleset_options o = {.target = HM_TARGET_EVENTS};
     assert_int_equal(hm_bindings_new(x->r.names, &x->b), 0);
