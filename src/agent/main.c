@@ -111,7 +111,8 @@ static int play_role(int argc, char **argv)
     static int (*const mains[HM_AGENT_ROLES])(void) = {[HM_AGENT_ENGINE] = hm_engine_main,
                                                        [HM_AGENT_INSPECT] = hm_inspect_main,
                                                        [HM_AGENT_UPLINK] = hm_uplink_main,
-                                                       [HM_AGENT_PROBE] = hm_probe_main};
+                                                       [HM_AGENT_PROBE] = hm_probe_main,
+                                                       [HM_AGENT_JOURNAL] = hm_journal_main};
     hm_log_init(argv[2], 2);
     for (int role = 0; role < HM_AGENT_ROLES; role++)
         if (strcmp(argv[2], hm_agent_roles[role].name) == 0)

@@ -7,6 +7,7 @@ enum hm_agent_role {
     HM_AGENT_INSPECT,
     HM_AGENT_UPLINK,
     HM_AGENT_PROBE,
+    HM_AGENT_JOURNAL,
     HM_AGENT_ROLES
 };
 extern const struct hm_role hm_agent_roles[HM_AGENT_ROLES];
@@ -16,4 +17,5 @@ extern const struct hm_role hm_agent_roles[HM_AGENT_ROLES];
 int hm_engine_main(void);
 int hm_inspect_main(void);
 int hm_uplink_main(void);
+int hm_journal_main(void); /* becomes journalctl, whose output the engine reads */
 int hm_probe_main(void); /* short-lived: tries connections for isolation's proof */

@@ -20,6 +20,8 @@ static bool wanted(const struct hm_monitor *m, enum hm_agent_role role)
 {
     if (role == HM_AGENT_PROBE)
         return false; /* started by orders only */
+    if (role == HM_AGENT_JOURNAL)
+        return m->journal_pipe[1] >= 0;
     return role != HM_AGENT_UPLINK || (m->enrolled && !m->o->offline);
 }
 
@@ -205,7 +207,7 @@ void hm_mon_children_tick(struct hm_monitor *m, uint64_t now_ns)
     struct hm_error err = {0};
     for (int role = 0; role < HM_AGENT_ROLES; role++) {
         struct hm_child *c = &m->child[role];
-        if (c->pid && role != HM_AGENT_PROBE)
+        if (c->pid && role != HM_AGENT_PROBE && role != HM_AGENT_JOURNAL)
             beat(m, c, now_ns);
         bool early =
             role == HM_AGENT_UPLINK && !m->uplink_started && m->child[HM_AGENT_ENGINE].beat_seen_ns;
@@ -223,6 +225,8 @@ static void stop_one(struct hm_monitor *m, enum hm_agent_role role)
     if (!c->pid)
         return;
     (void)!hm_outbox_flush(c->outbox, c->fd);
+    if (role == HM_AGENT_JOURNAL) /* another program by now: it does not listen to us */
+        syscall(SYS_pidfd_send_signal, c->pidfd, SIGTERM, NULL, 0);
     shutdown(c->fd, SHUT_WR); /* what was sent is still read; then it sees the end */
     struct pollfd p = {c->pidfd, POLLIN, 0};
     uint64_t deadline = hm_clock_mono_ns() + HM_MON_STOP_MS * 1000000ull;
@@ -241,8 +245,8 @@ static void stop_one(struct hm_monitor *m, enum hm_agent_role role)
  * close, with everything that was said to it. */
 void hm_mon_stop_children(struct hm_monitor *m)
 {
-    static const enum hm_agent_role order[] = {HM_AGENT_PROBE, HM_AGENT_UPLINK, HM_AGENT_INSPECT,
-                                               HM_AGENT_ENGINE};
+    static const enum hm_agent_role order[] = {HM_AGENT_PROBE, HM_AGENT_JOURNAL, HM_AGENT_UPLINK,
+                                               HM_AGENT_INSPECT, HM_AGENT_ENGINE};
     m->stop = true;
     for (size_t i = 0; i < HM_ARRAY_LEN(order); i++)
         stop_one(m, order[i]);

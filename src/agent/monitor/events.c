@@ -51,6 +51,17 @@ void hm_mon_journal_text(struct hm_monitor *m, enum hm_action action, const char
     hm_mon_journal(m, &e, HM_LANE_BULK);
 }
 
+void hm_mon_journal_sensors(struct hm_monitor *m)
+{
+    struct hm_event e;
+    hm_mon_report_sensors(m);
+    hm_event_clear(&e);
+    hm_event_set_u64(&e, HM_F_ACTION, HM_ACTION_AGENT_SENSORS);
+    hm_event_set(&e, HM_F_AGENT_PROCESS, hm_slice_str("monitor"));
+    hm_event_set(&e, HM_F_AGENT_DETAIL, hm_buf_slice(&m->sensors_json));
+    hm_mon_journal(m, &e, HM_LANE_BULK);
+}
+
 /* The sensor lives as long as monitor: what happened since the one before wrote its last status was
  * not seen, and how much it was nobody knows. */
 void hm_mon_journal_gap(struct hm_monitor *m)

@@ -113,6 +113,37 @@ static int open_audit(void)
     return hm_steal_fd(&fd);
 }
 
+/* Where syslog writes files the journal has the same lines. */
+static bool wants_journal(const struct hm_monitor *m)
+{
+    static const char *const syslog[] = {"/var/log/syslog", "/var/log/messages",
+                                         "/var/log/auth.log", "/var/log/secure"};
+    for (size_t i = 0; i < HM_ARRAY_LEN(syslog); i++)
+        if (there(syslog[i]))
+            return false;
+    return !m->o->scope && there("/usr/bin/journalctl") &&
+           (there("/run/log/journal") || there("/var/log/journal"));
+}
+
+static void open_journal_pipe(struct hm_monitor *m)
+{
+    int p[2];
+    if (m->journal_pipe[0] >= 0 || !wants_journal(m) || pipe2(p, O_CLOEXEC) < 0)
+        return;
+    (void)fcntl(p[0], F_SETFL, O_NONBLOCK); /* the engine's end only: journalctl waits */
+    (void)fcntl(p[0], F_SETPIPE_SZ, HM_MON_AUDIT_BYTES);
+    m->journal_pipe[0] = p[0];
+    m->journal_pipe[1] = p[1];
+}
+
+int hm_mon_logs_greet_journal(struct hm_monitor *m, struct hm_error *err)
+{
+    struct hm_msg_journal_start s = {0};
+    int r = hm_ipc_send(m->child[HM_AGENT_JOURNAL].fd, &hm_desc_journal_start, &s,
+                        &m->journal_pipe[1], 1);
+    return r < 0 ? hm_fail(err, r, "cannot start journal") : 0;
+}
+
 /* To an engine that was just started: nothing is open in it yet. */
 void hm_mon_logs_greet(struct hm_monitor *m)
 {
@@ -120,10 +151,14 @@ void hm_mon_logs_greet(struct hm_monitor *m)
     memset(m->logs, 0, sizeof m->logs);
     m->logs_looked = false; /* at the end: what the engine before this one read is not told twice */
     hm_mon_logs_tick(m, hm_clock_mono_ns());
+    open_journal_pipe(m);
+    if (m->journal_pipe[0] >= 0)
+        send_source(m, "journal", HM_LOG_SOURCE_JOURNAL, false, m->journal_pipe[0]);
     hm_autoclose int fd = m->o->scope ? -EPERM : open_audit();
     m->audit = fd >= 0;
     if (fd >= 0)
         send_source(m, "audit", HM_LOG_SOURCE_AUDIT, false, fd);
     else if (!m->o->scope && !again)
         hm_info("no audit records of other programs: %s", strerror(-fd));
+    hm_mon_journal_sensors(m); /* with what is read beside the sensor */
 }

@@ -126,6 +126,7 @@ int hm_monitor_run(const struct hm_monitor_options *o, struct hm_error *err)
     m->started_wall_ns = hm_clock_wall_ns();
     m->epoll_fd = m->signal_fd = m->timer_fd = m->lock_fd = -1;
     m->state_fd = m->journal_fd = m->rules_fd = m->scope_fd = m->pair[0] = m->pair[1] = -1;
+    m->journal_pipe[0] = m->journal_pipe[1] = -1;
     for (int role = 0; role < HM_AGENT_ROLES; role++)
         m->child[role] = (struct hm_child){.role = role, .fd = -1, .pidfd = -1};
     int r = hm_mon_setup(m, err);

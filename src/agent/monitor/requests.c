@@ -47,13 +47,7 @@ static int serve_watch_calls(struct hm_monitor *m, const void *msg)
     m->calls = hm_sensor_watch_calls(m->sensor, (uint32_t)q->calls);
     if (m->calls == before)
         return 0;
-    struct hm_event e;
-    hm_mon_report_sensors(m);
-    hm_event_clear(&e);
-    hm_event_set_u64(&e, HM_F_ACTION, HM_ACTION_AGENT_SENSORS);
-    hm_event_set(&e, HM_F_AGENT_PROCESS, hm_slice_str("monitor"));
-    hm_event_set(&e, HM_F_AGENT_DETAIL, hm_buf_slice(&m->sensors_json));
-    hm_mon_journal(m, &e, HM_LANE_BULK);
+    hm_mon_journal_sensors(m);
     return 0;
 }
 

@@ -211,7 +211,11 @@ static int open_sensor(struct hm_monitor *m, struct hm_error *err)
 void hm_mon_report_sensors(struct hm_monitor *m)
 {
     hm_buf_clear(&m->sensors_json);
-    hm_sensor_report_json(m->sensor, hm_watch_active(m->watch), &m->sensors_json);
+    const struct hm_sensor_beside beside = {.files = hm_watch_active(m->watch),
+                                            .audit = m->audit,
+                                            .journal = m->journal_pipe[0] >= 0,
+                                            .logs = hm_mon_logs_count(m)};
+    hm_sensor_report_json(m->sensor, &beside, &m->sensors_json);
 }
 
 static int open_watch(struct hm_monitor *m, struct hm_error *err)
@@ -239,8 +243,8 @@ static int open_rules(struct hm_monitor *m, struct hm_error *err)
 int hm_mon_setup(struct hm_monitor *m, struct hm_error *err)
 {
     static int (*const steps[])(struct hm_monitor *, struct hm_error *) = {
-        open_state,        load_identity,     read_machine, open_rules,
-        hm_mon_content_open, hm_mon_rules_open, hm_mon_scans_open, open_sensor,  open_watch};
+        open_state,        load_identity,     read_machine, open_rules, hm_mon_content_open,
+        hm_mon_rules_open, hm_mon_scans_open, open_sensor,  open_watch};
     if (geteuid() != 0)
         return hm_fail(err, -EPERM, "the agent must be started as root");
     int r = private_mounts(err);
@@ -264,8 +268,9 @@ void hm_mon_teardown(struct hm_monitor *m)
     hm_buf_done(&m->sensors_json);
     for (size_t i = 0; i < HM_MON_EVENTS_KEPT; i++)
         free(m->kept[i].bytes);
-    const int fds[] = {m->epoll_fd,   m->signal_fd, m->timer_fd, m->lock_fd, m->state_fd,
-                       m->journal_fd, m->rules_fd,  m->scope_fd, m->pair[0], m->pair[1]};
+    const int fds[] = {m->epoll_fd, m->signal_fd,  m->timer_fd,        m->lock_fd,
+                       m->state_fd, m->journal_fd, m->rules_fd,        m->scope_fd,
+                       m->pair[0],  m->pair[1],    m->journal_pipe[0], m->journal_pipe[1]};
     for (size_t i = 0; i < HM_ARRAY_LEN(fds); i++)
         if (fds[i] >= 0)
             close(fds[i]);

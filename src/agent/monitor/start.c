@@ -136,6 +136,8 @@ int hm_mon_greet(struct hm_monitor *m, enum hm_agent_role role, struct hm_error 
     case HM_AGENT_INSPECT:
         hm_mon_rules_reload(m);
         return 0;
+    case HM_AGENT_JOURNAL:
+        return hm_mon_logs_greet_journal(m, err);
     default:
         return 0; /* the probe is told by orders */
     }

@@ -77,12 +77,14 @@ struct hm_monitor {
     struct hm_log_file logs[HM_MON_LOGS_MAX];
     uint64_t logs_looked_ns;
     bool logs_looked, audit;
+    int journal_pipe[2]; /* -1: the journal is not read. Both ends stay here, as those of pair do */
 };
 
 /* setup.c */
 int hm_mon_setup(struct hm_monitor *m, struct hm_error *err) HM_CHECK;
 void hm_mon_teardown(struct hm_monitor *m);
-void hm_mon_report_sensors(struct hm_monitor *m); /* sensors_json anew */
+void hm_mon_report_sensors(struct hm_monitor *m);  /* sensors_json anew */
+void hm_mon_journal_sensors(struct hm_monitor *m); /* … and as an event: what is seen changed */
 int hm_mon_make_folder(int dir, const char *name, mode_t mode, uid_t uid, gid_t gid,
                        int *ret_fd) HM_CHECK;
 
@@ -102,6 +104,7 @@ bool hm_mon_is_own(const struct hm_monitor *m, pid_t pid);
 /* logs.c */
 void hm_mon_logs_tick(struct hm_monitor *m, uint64_t now_ns);
 void hm_mon_logs_greet(struct hm_monitor *m); /* after the engine's start message */
+int hm_mon_logs_greet_journal(struct hm_monitor *m, struct hm_error *err) HM_CHECK;
 size_t hm_mon_logs_count(const struct hm_monitor *m);
 
 /* users.c */

@@ -55,6 +55,30 @@ static const struct part_info files_part = {
      "監視対象フォルダーのファイルの作成、書き込み、名前の変更、削除、モードと所有者の変更、"
      "機密ファイルを開く操作"}};
 
+static const struct part_info beside_parts[] = {
+    {"logs",
+     "files",
+     {"lines of log files: sshd, sudo, su, cron, clamav, vsftpd, guacamole, syslog; logins in them",
+      "ログファイルの行 (sshd、sudo、su、cron、clamav、vsftpd、guacamole、syslog) とログイン"}},
+    {"audit",
+     "netlink",
+     {"records that other programs give to the audit system: services, users, logins, terminals",
+      "監査システムに他のプログラムが渡す記録 (サービス、ユーザー、ログイン、端末)"}},
+    {"journal", "journalctl", {"lines of the systemd journal", "systemd ジャーナルの行"}},
+};
+static const struct hm_text blind_logs = {
+    "what services log: no log file is here, and the journal is not read",
+    "サービスのログ (ログファイルがなく、ジャーナルも読んでいない)"};
+static const struct hm_text blind_audit = {
+    "records that other programs give to the audit system (its multicast is not open to us)",
+    "監査システムに他のプログラムが渡す記録 (マルチキャストを受け取れない)"};
+
+static bool beside_active(const struct hm_report *r, size_t i)
+{
+    const struct hm_sensor_beside *b = r->beside;
+    return b && (i == 0 ? b->logs > 0 : i == 1 ? b->audit : b->journal);
+}
+
 /* What is not seen whatever the kernel: this version has no program for it. */
 static const struct hm_text always_blind[] = {
     {"UDP, ICMP, raw, packet and UNIX sockets", "UDP、ICMP、raw、パケット、UNIX ソケットの通信"},
@@ -135,6 +159,10 @@ size_t hm_report_blind(const struct hm_report *r, const struct hm_text *list[HM_
         add(list, &n, &blind_denial);
     for (size_t i = 0; i < HM_ARRAY_LEN(always_blind); i++)
         add(list, &n, &always_blind[i]);
+    if (r->beside && !beside_active(r, 0) && !beside_active(r, 2))
+        add(list, &n, &blind_logs);
+    if (r->beside && !beside_active(r, 1))
+        add(list, &n, &blind_audit);
     for (size_t i = 0; i < HM_ARRAY_LEN(by_call); i++)
         if (!watches(r->sensor, by_call[i].call))
             add(list, &n, &by_call[i].what);
@@ -177,6 +205,9 @@ static void json_active(const struct hm_report *r, struct hm_buf *out)
             json_part(&parts[i], part_how(r->sensor, i), &comma, out);
     if (r->files)
         json_part(&files_part, files_part.how, &comma, out);
+    for (size_t i = 0; i < HM_ARRAY_LEN(beside_parts); i++)
+        if (beside_active(r, i))
+            json_part(&beside_parts[i], beside_parts[i].how, &comma, out);
     hm_buf_puts(out, "]");
 }
 
@@ -267,9 +298,14 @@ void hm_report_text(const struct hm_report *r, enum hm_lang lang, struct hm_buf 
                       hm_text(&hm_probes[i].what, lang));
 }
 
-void hm_sensor_report_json(const struct hm_sensor *s, bool files, struct hm_buf *out)
+void hm_sensor_report_json(const struct hm_sensor *s, const struct hm_sensor_beside *beside,
+                           struct hm_buf *out)
 {
     assert(s);
-    hm_report_json(
-        &(struct hm_report){.sensor = s, .probes = &s->probes, .files = files, .problem = ""}, out);
+    hm_report_json(&(struct hm_report){.sensor = s,
+                                       .probes = &s->probes,
+                                       .files = beside->files,
+                                       .beside = beside,
+                                       .problem = ""},
+                   out);
 }

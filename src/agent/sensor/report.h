@@ -6,8 +6,9 @@
 struct hm_report {
     const struct hm_sensor *sensor; /* NULL: none could be loaded */
     const struct hm_probe_results *probes;
-    bool files;          /* files are watched: not by the sensor, by fanotify marks of monitor */
-    const char *problem; /* why, when there is none; else "" */
+    bool files; /* files are watched: not by the sensor, by fanotify marks of monitor */
+    const struct hm_sensor_beside *beside; /* NULL: no agent runs, nothing is said of its logs */
+    const char *problem;                   /* why, when there is none; else "" */
 };
 size_t hm_report_blind(const struct hm_report *r, const struct hm_text *list[HM_BLIND_MAX]);
 void hm_report_json(const struct hm_report *r, struct hm_buf *out);

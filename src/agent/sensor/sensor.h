@@ -49,8 +49,13 @@ int hm_sensor_snapshot(struct hm_sensor *s, hm_sensor_record_fn fn, void *arg,
 /* What was probed, what is active, what is not seen:
  * {"tier":1,"kernel":"6.1…","active":[{"name":"exec","how":"tp_btf/sched_process_exec","detail":"…"}],
  *  "probed":[{"name":"lsm","loads":false,"error":"EPERM"}],"blind":["…"],"blind_ja":["…"]} */
-/* files: the caller's fanotify marks stand, so file changes are among what is active. */
-void hm_sensor_report_json(const struct hm_sensor *s, bool files, struct hm_buf *out);
+struct hm_sensor_beside { /* what the caller sees by other means */
+    bool files;           /* its fanotify marks stand */
+    bool audit, journal;  /* records of the kernel's audit system, the systemd journal */
+    size_t logs;          /* log files that are followed */
+};
+void hm_sensor_report_json(const struct hm_sensor *s, const struct hm_sensor_beside *beside,
+                           struct hm_buf *out);
 
 /* `hinomi-agent sensors [--json]`. Returns the exit code. */
 int hm_sensors_command(int argc, char **argv);

@@ -152,6 +152,29 @@ static void test_every_program_has_a_name_and_a_class(void **state)
     assert_string_equal(hm_record_type_name(11), "unknown");
 }
 
+/* Logs are monitor's: said as seen or as not seen when an agent runs, and not at all otherwise. */
+static void test_report_of_what_stands_beside(void **state)
+{
+    static const struct {
+        struct hm_sensor_beside beside;
+        const char *there, *not_there;
+    } rows[] = {
+        {{.logs = 2, .audit = true}, "\"name\":\"logs\"", "what services log"},
+        {{.journal = true}, "\"name\":\"journal\"", "what services log"},
+        {{.audit = true}, "what services log", "\"name\":\"logs\""},
+        {{.logs = 1}, "not open to us", "\"name\":\"audit\""},
+    };
+    struct hm_probe_results all = {0};
+    for (size_t i = 0; i < HM_ARRAY_LEN(rows); i++) {
+        const struct hm_report r = {.probes = &all, .beside = &rows[i].beside, .problem = ""};
+        struct hm_buf out = HM_BUF(64 * 1024);
+        hm_report_json(&r, &out);
+        assert_non_null(memmem(out.data, out.len, rows[i].there, strlen(rows[i].there)));
+        assert_null(memmem(out.data, out.len, rows[i].not_there, strlen(rows[i].not_there)));
+        hm_buf_done(&out);
+    }
+}
+
 /* Without any sensor the report must say so, in both languages, and stay JSON. */
 static void test_report_without_a_sensor(void **state)
 {
@@ -234,6 +257,7 @@ int main(void)
         cmocka_unit_test(test_pace_sleeps_only_after_two_empty_looks),
         cmocka_unit_test(test_ring_refuses_other_descriptors),
         cmocka_unit_test(test_every_program_has_a_name_and_a_class),
+        cmocka_unit_test(test_report_of_what_stands_beside),
         cmocka_unit_test(test_report_without_a_sensor),
         cmocka_unit_test(test_report_of_watched_files),
         cmocka_unit_test(test_tier_needs_every_hook),
