@@ -10,6 +10,7 @@ import { EventsPage } from './pages/events/events';
 import { OverviewPage } from './pages/overview/overview';
 import { StoriesPage } from './pages/stories/stories';
 import { StoryPage } from './pages/stories/story';
+import { ContentPage } from './pages/settings/content';
 import { ExceptionsPage } from './pages/settings/exceptions';
 import { AuditPage } from './pages/settings/audit';
 import { RulesPage } from './pages/settings/rules';
@@ -43,6 +44,7 @@ export function App() {
           <Route path="endpoints/:id" element={<EndpointPage />} />
           <Route path="events" element={<EventsPage />} />
           <Route path="rules" element={<RulesPage />} />
+          <Route path="content" element={<ContentPage />} />
           <Route path="exceptions" element={<ExceptionsPage />} />
           <Route path="audit" element={<AuditPage />} />
           <Route path="*" element={<Missing />} />

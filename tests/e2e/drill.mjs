@@ -230,6 +230,7 @@ async function everyPage(c, tag) {
     ['history', '/events?mode=history', 'events.title'],
     ['rules', '/rules', 'rules.title'],
     ['exceptions', '/exceptions', 'except.list'],
+    ['content', '/content', 'content.title'],
     ['audit', '/audit', 'audit.title'],
   ];
   for (const [name, path, key] of pages) {

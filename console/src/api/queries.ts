@@ -2,7 +2,7 @@
  * message can name what is stale. */
 import { useInfiniteQuery, useMutation, useQuery, useQueryClient, type QueryClient } from '@tanstack/react-query';
 import { call, get, type Query } from './client';
-import type { Alert, AlertDetail, AuditEntry, Endpoint, EnrollmentToken, Exception, ExceptionPreview, ExceptionRequest, EnrollmentTokenCreated, Order, OrderRequest, Overview, Rule, StoryDetail, Timeline, Tree } from './types';
+import type { Alert, AlertDetail, AuditEntry, Content, ContentSource, Endpoint, EnrollmentToken, Exception, ExceptionPreview, ExceptionRequest, EnrollmentTokenCreated, Order, OrderRequest, Overview, Rule, StoryDetail, Timeline, Tree } from './types';
 
 interface Items<T> {
   items: T[];
@@ -57,6 +57,10 @@ export const useTokens = () => useQuery({ queryKey: ['tokens'], queryFn: () => g
 
 export const useExceptions = () => useQuery({ queryKey: ['exceptions'], queryFn: () => get<Items<Exception>>('/exceptions'), select: (d) => d.items });
 
+export const useContent = () => useQuery({ queryKey: ['content'], queryFn: () => get<Content>('/content'), refetchInterval: 10_000 });
+export const useContentSources = () =>
+  useQuery({ queryKey: ['content', 'sources'], queryFn: () => get<Items<ContentSource>>('/content/sources'), select: (d) => d.items, refetchInterval: 15_000 });
+
 function useAct<In, Out>(run: (input: In) => Promise<Out>, stale: string[][]) {
   const client = useQueryClient();
   return useMutation({
@@ -75,6 +79,9 @@ export const useRevokeEndpoint = (id: string) => useAct((reason: string) => call
 export const useMakeException = () => useAct((body: ExceptionRequest) => call<{ id: string }>('POST', '/exceptions', { body }), [['exceptions']]);
 export const usePreviewException = () => useAct((body: ExceptionRequest) => call<ExceptionPreview>('POST', '/exceptions/preview', { body }), []);
 export const useEndException = () => useAct((id: string) => call<unknown>('DELETE', `/exceptions/${id}`), [['exceptions']]);
+export const usePublish = () => useAct((body: { version: number; at_once: boolean; soak_s: number }) => call<unknown>('POST', '/content/publish', { body }), [['content']]);
+export const useRollback = () => useAct((reason: string) => call<unknown>('POST', '/content/rollback', { body: { reason } }), [['content']]);
+export const usePullSource = () => useAct((name: string) => call<unknown>('POST', '/content/sources/pull', { body: { name } }), [['content']]);
 export const useMakeToken = () =>
   useAct((body: { group: string; uses: number; expires_s: number }) => call<EnrollmentTokenCreated>('POST', '/enrollment-tokens', { body }), [['tokens']]);
 export const useDropToken = () => useAct((id: string) => call<unknown>('DELETE', `/enrollment-tokens/${id}`), [['tokens']]);
@@ -87,6 +94,7 @@ export function markChanged(client: QueryClient, kind: string, id: string): void
     endpoint: [['endpoints'], ['overview']],
     order: [['orders'], ['endpoints'], ['alerts', 'one']],
     drill: [['orders'], ['overview']],
+    content: [['content'], ['endpoints']],
   };
   for (const queryKey of keys[kind] ?? [['overview']]) void client.invalidateQueries({ queryKey });
 }

@@ -56,6 +56,7 @@ function Rail({ open }: { open: boolean }) {
       <div className="rail-group">
         <p>{t('nav.manage')}</p>
         <RailLink to="/rules" icon="rules" label="nav.rules" />
+        <RailLink to="/content" icon="shield" label="nav.content" />
         <RailLink to="/exceptions" icon="check" label="nav.exceptions" />
         <RailLink to="/audit" icon="audit" label="nav.audit" />
       </div>
