@@ -17,9 +17,10 @@
 
 enum { HM_CONTENT_FD_UPLOAD, HM_CONTENT_FD_BEFORE, HM_CONTENT_FDS };
 enum { HM_CONTENT_BUILT = 0, HM_CONTENT_NOTHING_NEW = 1, HM_CONTENT_REFUSED = 2 };
-#define HM_CONTENT_SHELF_INTEL   "intel"  /* and look up what is in <layer>.bin there */
-#define HM_CONTENT_SHELF_YARA    "yara"   /* endpoints scan with what is beneath it */
-#define HM_CONTENT_LAYER_PACKAGE "hinomi" /* the package's rules: renewed by every build */
+#define HM_CONTENT_SHELF_INTEL   "intel"     /* and look up what is in <layer>.bin there */
+#define HM_CONTENT_SHELF_PIPES   "pipelines" /* no rules: the loader leaves that folder out */
+#define HM_CONTENT_SHELF_YARA    "yara"      /* endpoints scan with what is beneath it */
+#define HM_CONTENT_LAYER_PACKAGE "hinomi"    /* the package's rules: renewed by every build */
 
 struct hm_content_job {
     const struct hm_msg_content_job *ask;

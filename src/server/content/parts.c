@@ -32,6 +32,8 @@ static const char *shelf_of(const char *path)
 {
     if (ends_with(path, ".yar") || ends_with(path, ".yara"))
         return HM_CONTENT_SHELF_YARA;
+    if (strncmp(path, HM_CONTENT_SHELF_PIPES "/", sizeof HM_CONTENT_SHELF_PIPES) == 0)
+        return HM_CONTENT_SHELF_PIPES;
     bool blob = strncmp(path, HM_CONTENT_SHELF_INTEL "/", sizeof HM_CONTENT_SHELF_INTEL) == 0 &&
                 ends_with(path, ".bin");
     return blob ? HM_CONTENT_SHELF_INTEL : NULL;
@@ -39,7 +41,8 @@ static const char *shelf_of(const char *path)
 
 static const char *without_shelf(const char *path)
 {
-    static const char *const shelves[] = {HM_CONTENT_SHELF_YARA "/", HM_CONTENT_SHELF_INTEL "/"};
+    static const char *const shelves[] = {HM_CONTENT_SHELF_YARA "/", HM_CONTENT_SHELF_INTEL "/",
+                                          HM_CONTENT_SHELF_PIPES "/"};
     for (size_t i = 0; i < HM_ARRAY_LEN(shelves); i++)
         if (strncmp(path, shelves[i], strlen(shelves[i])) == 0)
             return path + strlen(shelves[i]);

@@ -345,6 +345,12 @@ int hm_content_source_due(struct hm_control *c, uint64_t now_ms,
     return r ? r : l.any ? 0 : -ENOENT;
 }
 
+int hm_content_source_planned(struct hm_control *c, const char *tenant, const char *name,
+                              uint64_t next_ms)
+{
+    return hm_sql_change(c, HM_SQL_CONTENT_SOURCE_NOW, "ttu", tenant, name, next_ms);
+}
+
 int hm_content_source_tried(struct hm_control *c, const char *tenant, const char *name,
                             uint64_t next_ms, uint64_t failures, const char *error)
 {

@@ -174,6 +174,8 @@ int hm_content_alerts(struct hm_control *c, const char *tenant, const uint8_t en
 int hm_content_source_due(struct hm_control *c, uint64_t now_ms,
                           int (*each)(void *ctx, const struct hm_content_source *s),
                           void *ctx) HM_CHECK;
+int hm_content_source_planned(struct hm_control *c, const char *tenant, const char *name,
+                              uint64_t next_ms) HM_CHECK;
 int hm_content_source_tried(struct hm_control *c, const char *tenant, const char *name,
                             uint64_t next_ms, uint64_t failures, const char *error) HM_CHECK;
 int hm_content_source_kept(struct hm_control *c, const char *tenant, const char *name,

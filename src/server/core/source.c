@@ -13,7 +13,7 @@ struct due {
     char tenant[HM_TENANT_MAX], name[HM_CONTENT_NAME_MAX + 1], actor[128];
     char then[16];
     char *spec;
-    uint64_t every_s, failures, items;
+    uint64_t every_s;
 };
 
 /* What the role is told: the source as the administrator described it, and what the last pull left
@@ -42,7 +42,6 @@ static int copy_due(void *ctx, const struct hm_content_source *s)
     snprintf(d->actor, sizeof d->actor, "%s", s->actor);
     d->spec = spec_of(s, d->then);
     d->every_s = s->every_s;
-    d->failures = s->failures;
     return d->spec ? 0 : -ENOMEM;
 }
 
@@ -55,10 +54,14 @@ void hm_source_plan(struct hm_core *k)
         free(d.spec);
         return;
     }
-    struct hm_content_job_new j = {
-        .kind = "fetch", .layer = d.name, .spec = d.spec, .note = "", .actor = d.actor, .then = d.then};
+    struct hm_content_job_new j = {.kind = "fetch",
+                                   .layer = d.name,
+                                   .spec = d.spec,
+                                   .note = "",
+                                   .actor = d.actor,
+                                   .then = d.then};
     /* The clock first: whatever becomes of the job, it is not begun again at once. */
-    int r = hm_content_source_tried(k->c, d.tenant, d.name, now + d.every_s * 1000, d.failures, "");
+    int r = hm_content_source_planned(k->c, d.tenant, d.name, now + d.every_s * 1000);
     if (!r)
         r = hm_content_job_create(k->c, d.tenant, &j, id);
     if (r)

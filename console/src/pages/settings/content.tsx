@@ -143,7 +143,9 @@ function Versions({ content, onPublish }: { content: Content; onPublish: (versio
               <th scope="col" className="col-wide">
                 {t('content.created')}
               </th>
-              <td />
+              <th scope="col">
+                <span className="sr-only">{t('content.publish')}</span>
+              </th>
             </tr>
           </thead>
           <tbody>
