@@ -121,8 +121,10 @@ static int pack_file(int fd, const char *path, struct pack *p, struct hm_buf *ou
     char safe[256];
     int r = read_all(fd, out);
 
-    if (r || (out->len >= 8 && memcmp(out->data, HM_BUNDLE_MAGIC, 8) == 0))
-        return r; /* a bundle travels as it is */
+    size_t known = out->len < 8 ? out->len : 8;
+
+    if (r || (known && memcmp(out->data, HM_BUNDLE_MAGIC, known) == 0))
+        return r; /* a bundle travels as it is, also what is left of one */
     plain(name, safe, sizeof safe);
     return add(p, safe, out);
 }

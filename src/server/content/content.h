@@ -53,6 +53,7 @@ int hm_parts_folder(struct hm_content_job *j, int dir_fd, const char *prefix,
  * "intel/site.bin" are all of layer site. Points into path. */
 struct hm_slice hm_parts_layer(const char *path);
 
+bool hm_source_is_rule(const char *path); /* by its name: Sigma, YARA or a warning list */
 /* source.c: parts from `from` on that are feeds become the layer's indicators. */
 int hm_source_sort(struct hm_content_job *j, const char *layer, size_t from,
                    struct hm_error *err) HM_CHECK;

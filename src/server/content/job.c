@@ -63,6 +63,14 @@ static int build_feeds(struct hm_content_job *j, const char *layer, size_t from,
     return kept < last ? hm_source_sort(j, layer, kept, err) : 0;
 }
 
+static int is_useful(const struct hm_content_job *j, size_t from, struct hm_error *err)
+{
+    for (size_t i = from; i < j->part_count; i++)
+        if (hm_source_is_rule(j->parts[i].path) || strncmp(j->parts[i].path, "intel/", 6) == 0)
+            return 0;
+    return hm_fail(err, -EINVAL, "there is no rule in it, and no feed in a folder intel/");
+}
+
 /* A pack is somebody's own folder: it is the layer, whatever is in it. */
 static int import_pack(struct hm_content_job *j, const char *layer, size_t body,
                        struct hm_error *err)
@@ -75,7 +83,7 @@ static int import_pack(struct hm_content_job *j, const char *layer, size_t body,
     if (!r)
         r = build_feeds(j, layer, from, err);
     j->layer_parts = j->part_count - from;
-    return r;
+    return r ? r : is_useful(j, from, err);
 }
 
 /* A bundle of a trusted server is the content as it was tested there: its layers take the place of

@@ -32,7 +32,7 @@ static bool ends_with(const char *s, const char *end)
     return n >= m && strcmp(s + n - m, end) == 0;
 }
 
-static bool is_rule(const char *path)
+bool hm_source_is_rule(const char *path)
 {
     return ends_with(path, ".yml") || ends_with(path, ".yaml") || ends_with(path, ".yar") ||
            ends_with(path, ".yara") || strstr(path, "warninglists/");
@@ -70,8 +70,9 @@ static int pull_http(struct hm_content_job *j, struct hm_source *s, struct hm_er
         e = 1;
     } else if (!(e = check_hash(s, hm_buf_slice(&r.body), err))) {
         struct hm_feed feed = {hm_buf_slice(&r.body), name ? name + 1 : NULL};
-        e = name && is_rule(name + 1) ? hm_parts_add(j, s->name, name + 1, feed.bytes, err)
-                                      : hm_feeds_build(j, s, s->name, &feed, 1, err);
+        e = name && hm_source_is_rule(name + 1)
+                ? hm_parts_add(j, s->name, name + 1, feed.bytes, err)
+                : hm_feeds_build(j, s, s->name, &feed, 1, err);
     }
     hm_reply_done(&r);
     return e;
@@ -112,7 +113,7 @@ static int sort(struct hm_content_job *j, const struct hm_source *s, const char 
     int r = feeds ? 0 : -ENOMEM;
     for (size_t i = from; !r && i < j->part_count; i++) {
         const char *path = j->parts[i].path, *slash = strrchr(path, '/');
-        if (is_rule(path))
+        if (hm_source_is_rule(path))
             j->parts[kept++] = j->parts[i];
         else if (n < FEEDS_MAX)
             feeds[n++] = (struct hm_feed){j->parts[i].data, slash ? slash + 1 : path};
