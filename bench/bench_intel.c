@@ -373,6 +373,51 @@ static void compact(uint64_t total)
     fclose(f);
 }
 
+/* --- path patterns ------------------------------------------------------------------------------
+ */
+#define PATTERNS "../shared/corpus/intel/signature-base/filename-iocs.txt"
+static void path_patterns(void)
+{
+    static const char *const paths[] = {
+        "/usr/lib/x86_64-linux-gnu/libcrypto.so.3",
+        "/home/hanako/src/project/build/src/detect/indicator/lookup.c.o",
+        "/var/lib/dpkg/info/linux-image-amd64.postinst",
+        "/tmp/cc8s0xYz.s",
+        "/home/hanako/.cache/mozilla/firefox/k3j2.default/cache2/entries/3F2A9C",
+        "/etc/systemd/system/multi-user.target.wants/cron.service"};
+    struct stat st;
+    int fd = open(PATTERNS, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) < 0) {
+        fprintf(stderr, "bench intel: no path patterns: the corpus is not beside this checkout\n");
+        return;
+    }
+    void *p = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    struct hm_intel_builder *b = hm_intel_builder_new(NULL, 1);
+    struct hm_intel_feed how = {.format = HM_INTEL_FORMAT_FILENAMES};
+    struct hm_intel_report rep = {0};
+    struct hm_intel *i = NULL;
+    char more[128];
+    must(p != MAP_FAILED && b, "memory");
+    must(!hm_intel_import(b, hm_slice(p, (size_t)st.st_size), &how, NOW, NULL, NULL, &rep, NULL),
+         "import");
+    uint64_t begin = hm_clock_mono_ns();
+    must(!hm_intel_build_memory(b, HM_INTEL_COMPACT, NULL, &i), "build");
+    line("patterns_build_and_compile", since(begin), "s", 0, "");
+    begin = cpu_ns();
+    for (size_t n = 0; n < LOOKUPS / 5; n++) {
+        const char *path = paths[n % HM_ARRAY_LEN(paths)];
+        hm_intel_find(i, HM_INTEL_REGEX, hm_slice(path, strlen(path)), NOW, NULL, NULL);
+    }
+    struct hm_intel_stats s = hm_intel_stats(i);
+    snprintf(more, sizeof more, "\"patterns\":%llu,\"heap_mib\":%.1f",
+             (unsigned long long)s.kinds[HM_INTEL_REGEX], (double)s.regex_bytes / 1048576);
+    line("path_patterns", (double)(cpu_ns() - begin) / (LOOKUPS / 5), "ns", 0, more);
+    hm_intel_free(i);
+    hm_intel_builder_free(b);
+    munmap(p, (size_t)st.st_size);
+    close(fd);
+}
+
 int main(int argc, char **argv)
 {
     uint64_t total = argc > 1 ? strtoull(argv[1], NULL, 10) : 5000000;
@@ -395,5 +440,6 @@ int main(int argc, char **argv)
     compact(total);
     peers(count_of(total, SHA256));
     peer_sqlite(count_of(total, SHA256) / 2);
+    path_patterns();
     return 0;
 }

@@ -557,7 +557,13 @@ static void patterns_are_filed_under_bytes_they_need(void **state)
                 {"abcd{0}efgh", 1},
                 {"[]abcd]wxyz", 1},
                 {"(?<name>abcd)", 0},
-                {"ab\\.cd", 1}};
+                {"ab\\.cd", 1},
+                {"x\\.(exe|dll)$", 2},
+                {"ab(cd|e)", 0},
+                {"ab(cd|ef)?gh", 0},
+                {"(ab|c)defg", 1},
+                {"ab\xc3\xb6wxyz", 1},
+                {"\xc3\xb6mask", 0}};
     uint32_t grams[HM_GRAMS_MAX];
     (void)state;
     for (size_t i = 0; i < HM_ARRAY_LEN(rows); i++) {

@@ -15,6 +15,7 @@ struct reader {
     unsigned (*cost)(void *ctx, uint32_t gram);
     void *ctx;
     bool lost; /* syntax that is not read here */
+    bool utf;  /* letters then also match others that fold to them: the Kelvin sign is a k */
 };
 
 static uint8_t fold(uint8_t c)
@@ -42,6 +43,10 @@ struct run {
 
 static void add_plain(struct reader *r, struct run *u, uint8_t c, struct choice *best)
 {
+    if (r->utf && (c >= 0x80 || fold(c) == 'k' || fold(c) == 's')) {
+        u->len = 0;
+        return;
+    }
     u->gram = u->gram << 8 | fold(c);
     if (++u->len < 4)
         return;
@@ -90,7 +95,7 @@ static bool quantifier(struct reader *r, bool *ret_needed)
     return true;
 }
 
-static struct choice alternatives(struct reader *r, int depth);
+static struct choice alternatives(struct reader *r, int depth, const struct run *before);
 
 /* Behind "(": flags, look-around or a group. True: its content must occur where it stands. */
 static bool open_group(struct reader *r)
@@ -120,12 +125,13 @@ static bool open_group(struct reader *r)
     return false;
 }
 
-static void group(struct reader *r, int depth, struct choice *best)
+/* before: what stands directly in front of the group, and so of each of its alternatives. */
+static void group(struct reader *r, int depth, const struct run *before, struct choice *best)
 {
     bool needed, counts = open_group(r);
     if (r->lost)
         return;
-    struct choice inside = alternatives(r, depth + 1);
+    struct choice inside = alternatives(r, depth + 1, before);
     if (peek(r) != ')') {
         r->lost = true;
         return;
@@ -153,17 +159,17 @@ static int escape(struct reader *r)
     return c;
 }
 
-static struct choice sequence(struct reader *r, int depth)
+static struct choice sequence(struct reader *r, int depth, const struct run *before)
 {
     struct choice best = {.cost = UINT32_MAX};
-    struct run u = {0};
+    struct run u = *before;
     bool needed;
     while (!r->lost && r->at < r->s.len && peek(r) != '|' && peek(r) != ')') {
         uint8_t c = peek(r);
         int plain = -1;
         r->at++;
         if (c == '(') {
-            group(r, depth, &best);
+            group(r, depth, &u, &best);
             u.len = 0;
             continue;
         }
@@ -173,14 +179,14 @@ static struct choice sequence(struct reader *r, int depth)
             skip_class(r);
         else if (!strchr(".^$", c))
             plain = c;
-        size_t before = r->at;
+        size_t at = r->at;
         bool many = quantifier(r, &needed);
         if (plain < 0 || !needed) {
             u.len = 0;
             continue;
         }
         add_plain(r, &u, (uint8_t)plain, &best);
-        if (many && r->at > before)
+        if (many && r->at > at)
             u.len = 0;
     }
     return best;
@@ -197,15 +203,15 @@ static void unite(struct choice *all, const struct choice *one)
     all->cost = all->cost > one->cost ? all->cost : one->cost;
 }
 
-static struct choice alternatives(struct reader *r, int depth)
+static struct choice alternatives(struct reader *r, int depth, const struct run *before)
 {
     if (depth > DEPTH_MAX)
         r->lost = true;
-    struct choice all = r->lost ? (struct choice){.cost = UINT32_MAX} : sequence(r, depth);
+    struct choice all = r->lost ? (struct choice){.cost = UINT32_MAX} : sequence(r, depth, before);
     bool none = all.count == 0;
     while (!r->lost && peek(r) == '|' && r->at < r->s.len) {
         r->at++;
-        struct choice one = sequence(r, depth);
+        struct choice one = sequence(r, depth, before);
         if (!none)
             unite(&all, &one);
         none = all.count == 0;
@@ -217,10 +223,13 @@ size_t hm_intel_regex_grams(struct hm_slice pattern, uint32_t ret_grams[HM_GRAMS
                             unsigned (*cost)(void *ctx, uint32_t gram), void *ctx)
 {
     struct reader r = {.s = pattern, .cost = cost, .ctx = ctx};
-    for (size_t i = 0; i < pattern.len; i++)
-        if (pattern.p[i] >= 0x80 || pattern.p[i] == 0 || pattern.p[i] == '#')
-            return 0; /* case folding of other letters, comments */
-    struct choice best = alternatives(&r, 0);
+    struct run nothing = {0};
+    for (size_t i = 0; i < pattern.len; i++) {
+        if (pattern.p[i] == 0 || pattern.p[i] == '#')
+            return 0; /* the end, or a comment */
+        r.utf |= pattern.p[i] >= 0x80;
+    }
+    struct choice best = alternatives(&r, 0, &nothing);
     if (r.lost || r.at < r.s.len)
         return 0;
     memcpy(ret_grams, best.grams, best.count * sizeof best.grams[0]);

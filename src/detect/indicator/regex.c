@@ -23,7 +23,7 @@ struct hm_intel_regexes {
     size_t file_count, file_cap;
     struct hm_map *first; /* gram → index + 1 of its first file */
     uint32_t *loose;
-    size_t loose_count;
+    size_t loose_count, loose_lost;
     uint64_t bits[BITS / 64];
 };
 
@@ -45,6 +45,18 @@ bool hm_intel_regex_check(struct hm_slice s)
     pcre2_code *c = s.len <= HM_INTEL_REGEX_MAX_BYTES ? compile(s) : NULL;
     pcre2_code_free(c);
     return c != NULL;
+}
+
+static unsigned no_cost(void *ctx, uint32_t gram)
+{
+    (void)ctx, (void)gram;
+    return 0;
+}
+
+bool hm_intel_regex_loose(struct hm_slice s)
+{
+    uint32_t grams[HM_GRAMS_MAX];
+    return hm_intel_regex_grams(s, grams, no_cost, NULL) == 0;
 }
 
 static size_t size_of(const pcre2_code *c)
@@ -107,6 +119,10 @@ static bool file_pattern(struct hm_intel_regexes *x, uint32_t n)
 {
     uint32_t grams[HM_GRAMS_MAX];
     size_t count = hm_intel_regex_grams(x->patterns[n].text, grams, cost, x);
+    if (count == 0 && x->loose_count == HM_INTEL_REGEX_LOOSE_MAX) {
+        x->loose_lost++; /* no builder of ours makes such a set */
+        return true;
+    }
     if (count == 0) {
         x->loose[x->loose_count++] = n;
         return true;
@@ -161,7 +177,7 @@ static bool read_all(struct hm_intel_regexes *x, struct hm_slice section, size_t
         if (!add(x, &p, hm_cursor_take(&c, except_len), ret_failed))
             return false;
     }
-    *ret_failed += hm_cursor_left(&c) > 0;
+    *ret_failed += (hm_cursor_left(&c) > 0) + x->loose_lost;
     return true;
 }
 

@@ -24,5 +24,7 @@ struct hm_intel_regexes_stats hm_intel_regexes_stats(const struct hm_intel_regex
 /* gram.c: four-byte runs (ASCII letters folded), one of which every match contains. Number of them;
  * 0: there is no such set. choose() says how much each is liked; the least is taken. */
 #define HM_GRAMS_MAX 64
+/* Is there none? */
+bool hm_intel_regex_loose(struct hm_slice pattern);
 size_t hm_intel_regex_grams(struct hm_slice pattern, uint32_t ret_grams[HM_GRAMS_MAX],
                             unsigned (*cost)(void *ctx, uint32_t gram), void *ctx);

@@ -72,7 +72,7 @@ void hm_stage_empty(struct hm_intel_builder *b)
     hm_map_free(b->source_numbers);
     hm_map_free(b->regex_seen);
     b->source_numbers = b->regex_seen = NULL;
-    b->regex_duplicates = 0;
+    b->regex_duplicates = b->regex_loose = 0;
     b->regex_count = 0;
     memset(b->kinds, 0, sizeof b->kinds);
 }
@@ -325,6 +325,10 @@ static int keep_regex(struct hm_intel_builder *b, const struct hm_indicator *in,
     }
     if (b->regex_count == HM_INTEL_REGEX_MAX)
         return -E2BIG;
+    bool loose = hm_intel_regex_loose(in->value);
+    if (loose && b->regex_loose == HM_INTEL_REGEX_LOOSE_MAX)
+        return -EOVERFLOW;
+    b->regex_loose += loose;
     if (slot)
         *slot = (uint32_t)b->regexes.len;
     hm_buf_put_le32(&b->regexes, detail);
@@ -373,8 +377,8 @@ static int keep(struct hm_intel_builder *b, const struct hm_indicator *in,
 
 static int outcome(int r, enum hm_intel_reason *ret_why)
 {
-    if (r == -E2BIG) {
-        *ret_why = HM_INTEL_WHY_LIMIT_COUNT;
+    if (r == -E2BIG || r == -EOVERFLOW) {
+        *ret_why = r == -E2BIG ? HM_INTEL_WHY_LIMIT_COUNT : HM_INTEL_WHY_LOOSE_REGEX;
         return HM_INTEL_OVER_LIMIT;
     }
     return r < 0 ? r : HM_INTEL_LOADED;

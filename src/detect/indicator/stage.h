@@ -23,7 +23,7 @@ struct hm_intel_builder {
     struct hm_map *source_numbers; /* hash of the text → number, checked */
     struct hm_buf values, texts, regexes, terms;
     struct hm_map *regex_seen; /* hash of pattern and exception → offset into regexes, checked */
-    uint64_t regex_duplicates, regex_count, kinds[HM_INTEL_KINDS];
+    uint64_t regex_loose, regex_duplicates, regex_count, kinds[HM_INTEL_KINDS];
     uint32_t *text_cache, *detail_cache;
 };
 /* Room for one more element, zeroed; NULL: ceiling (-E2BIG) or memory (-ENOMEM) in *ret_error. */
