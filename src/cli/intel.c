@@ -1,7 +1,8 @@
 /* `hinomi intel check`: what would happen to feeds on import. Reads files, asks no server. */
-#include "base/clock.h"
 #include "cli/intel.h"
+#include "base/clock.h"
 #include "cli/cli.h"
+#include "cli/show.h"
 #include "detect/indicator/limits.h"
 #include <dirent.h>
 #include <fcntl.h>
@@ -141,14 +142,19 @@ static void note_json(struct check *k, const struct hm_intel_note *n)
     hm_buf_puts(o, "}");
 }
 
-/* What feeds say is shown without control bytes: they come from anywhere. */
+/* What feeds say comes from anywhere: nothing of it reaches the terminal as it is. */
 static void show(struct hm_slice s, size_t max)
 {
+    hm_auto(hm_buf_done) struct hm_buf raw = HM_BUF(1024), out = HM_BUF(16384);
     bool cut = s.len > max;
-    for (s.len = cut ? max : s.len; s.len; s = hm_slice(s.p + 1, s.len - 1))
-        putchar(s.p[0] < 0x20 || s.p[0] == 0x7f ? '.' : s.p[0]);
-    if (cut)
-        fputs("…", stdout);
+    while (cut && max && (s.p[max] & 0xc0) == 0x80) /* not in the middle of a character */
+        max--;
+    for (size_t i = 0; i < (cut ? max : s.len); i++)
+        hm_buf_put_u8(&raw, s.p[i] ? s.p[i] : '?');
+    hm_buf_put_u8(&raw, 0);
+    if (!raw.error)
+        hm_show_text((const char *)raw.data, &out);
+    printf("%.*s%s", (int)out.len, (const char *)out.data, cut ? "…" : "");
 }
 
 static void note_text(struct check *k, const struct hm_intel_note *n)

@@ -58,6 +58,9 @@ assert o['outcomes']['loaded'] == 3 and o['outcomes']['duplicate'] == 1, o['outc
 assert o['outcomes']['malformed'] == 1 and o['outcomes']['cut-off'] == 1, o['outcomes']
 assert o['set']['count'] == 3, o['set']
 P
+printf 'ev\033[31mil\n' >hostile.txt
+check hostile 1 check hostile.txt
+has hostile out 'ev\u{1b}[31mil'
 check missing 1 check nothing-there
 check nobody 2 check
 check usage 2 chekc good.txt

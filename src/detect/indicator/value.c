@@ -351,12 +351,11 @@ static bool split_url(struct hm_slice s, struct url *u)
     n = run_until(s, "/?#");
     struct hm_slice authority = hm_slice(s.p, n);
     s = after(s, n);
-    for (size_t i = authority.len; i-- > 0;) /* user:password@ says nothing about the host */
-        if (authority.p[i] == '@') {
-            authority = after(authority, i + 1);
-            break;
-        }
-    u->rest = hm_slice(s.p, run_until(s, "###"));
+    const uint8_t *at = authority.len ? memrchr(authority.p, '@', authority.len) : NULL;
+    if (at) /* user:password@ says nothing about the host */
+        authority = after(authority, (size_t)(at - authority.p) + 1);
+    const uint8_t *fragment = s.len ? memchr(s.p, '#', s.len) : NULL;
+    u->rest = fragment ? hm_slice(s.p, (size_t)(fragment - s.p)) : s;
     return split_port(authority, u);
 }
 
