@@ -216,12 +216,16 @@ static void report_text(struct check *k, const struct hm_intel_report *r)
         if (r->outcomes[i] || i == HM_INTEL_LOADED)
             printf("  %s %llu", hm_word(k->c, hm_intel_outcome_name((enum hm_intel_outcome)i)),
                    (unsigned long long)r->outcomes[i]);
-    fputs("\n ", stdout);
-    for (int i = 0; i < HM_INTEL_KINDS; i++)
-        if (r->kinds[i])
-            printf(" %s %llu", hm_intel_kind_name((enum hm_intel_kind)i),
-                   (unsigned long long)r->kinds[i]);
     putchar('\n');
+    bool any = false;
+    for (int i = 0; i < HM_INTEL_KINDS; i++)
+        if (r->kinds[i]) {
+            printf("%s %s %llu", any ? "" : " ", hm_intel_kind_name((enum hm_intel_kind)i),
+                   (unsigned long long)r->kinds[i]);
+            any = true;
+        }
+    if (any)
+        putchar('\n');
 }
 
 static void check_text(struct check *k, enum hm_intel_format format, struct hm_slice text,

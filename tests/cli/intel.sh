@@ -60,7 +60,7 @@ assert o['set']['count'] == 3, o['set']
 P
 printf 'ev\033[31mil\n' >hostile.txt
 check hostile 1 check hostile.txt
-has hostile out 'ev\u{1b}[31mil'
+has hostile out 'ev\u{001b}[31mil'
 check missing 1 check nothing-there
 check nobody 2 check
 check usage 2 chekc good.txt
