@@ -8,6 +8,7 @@ struct hm_sql_build {
     const struct hm_sql_schema *schema;
     struct hm_error *err;
     struct hm_place place; /* of the test being compiled */
+    bool folded;           /* texts at hand are folded already */
 };
 int hm_sql_refuse(struct hm_sql_build *b, const char *why) HM_CHECK;
 void hm_sql_put(struct hm_sql_build *b, const char *text);

@@ -13,10 +13,11 @@ struct hm_sql_value {    /* how one field is read; expressions are SQL, NULL = n
     const char *time;    /* TIMESTAMP in UTC */
 };
 struct hm_sql_schema {
-    /* false: such events have no such field, it reads as absent. Expressions are put in arena.
-     * quote() is how a name that is not ours gets into SQL: as a parameter. */
+    /* false: such events have no such field. Expressions are put in arena; names that come from
+     * rules must not get into them. */
     bool (*field)(void *ctx, const char *name, struct hm_arena *a, struct hm_sql_value *ret_v);
-    const char *keywords; /* VARCHAR[]: every text of the event */
+    const char *(*keywords)(void *ctx, struct hm_arena *a); /* VARCHAR[]: the event's texts */
+    bool strict; /* a field that such events do not have is an error; else it reads as absent */
     void *ctx;
 };
 
@@ -43,3 +44,4 @@ void hm_sql_done(struct hm_sql *s);
 /* events.c: our own events as the store keeps them (columns of fields.def, names by the rules'
  * usual words). It reads as the view HM_VIEW_EVENT does. */
 extern const struct hm_sql_schema hm_sql_events;
+extern const char hm_sql_events_setup[]; /* run once a connection: the macros it needs */
