@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/netlink.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -99,6 +100,23 @@ size_t hm_mon_logs_count(const struct hm_monitor *m)
     return n;
 }
 
+/* Is the audit system on? It is asked, never changed: while it is off the multicast is silent. */
+static bool audit_enabled(void)
+{
+    struct {
+        struct nlmsghdr h;
+        struct audit_status s;
+    } m = {.h = {.nlmsg_len = sizeof m.h, .nlmsg_type = AUDIT_GET, .nlmsg_flags = NLM_F_REQUEST}};
+    struct timeval wait = {.tv_usec = 200000};
+    hm_autoclose int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_AUDIT);
+    if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait) < 0 ||
+        send(fd, &m, sizeof m.h, 0) != sizeof m.h)
+        return false;
+    ssize_t n = recv(fd, &m, sizeof m, 0);
+    return n >= (ssize_t)(sizeof m.h + offsetof(struct audit_status, failure)) &&
+           m.h.nlmsg_type == AUDIT_GET && m.s.enabled != 0;
+}
+
 /* Only the initial network namespace has the kernel's audit records, and only for the whole
  * machine. Errors: negative errno. */
 static int open_audit(void)
@@ -155,7 +173,7 @@ void hm_mon_logs_greet(struct hm_monitor *m)
     if (m->journal_pipe[0] >= 0)
         send_source(m, "journal", HM_LOG_SOURCE_JOURNAL, false, m->journal_pipe[0]);
     hm_autoclose int fd = m->o->scope ? -EPERM : open_audit();
-    m->audit = fd >= 0;
+    m->audit = fd >= 0 && audit_enabled();
     if (fd >= 0)
         send_source(m, "audit", HM_LOG_SOURCE_AUDIT, false, fd);
     else if (!m->o->scope && !again)

@@ -70,8 +70,8 @@ static const struct hm_text blind_logs = {
     "what services log: no log file is here, and the journal is not read",
     "サービスのログ (ログファイルがなく、ジャーナルも読んでいない)"};
 static const struct hm_text blind_audit = {
-    "records that other programs give to the audit system (its multicast is not open to us)",
-    "監査システムに他のプログラムが渡す記録 (マルチキャストを受け取れない)"};
+    "records that other programs give to the audit system: it is off, or not open to us",
+    "監査システムに他のプログラムが渡す記録 (監査が無効、または受け取れない)"};
 
 static bool beside_active(const struct hm_report *r, size_t i)
 {
