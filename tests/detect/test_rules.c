@@ -239,7 +239,7 @@ static void the_set_with_its_correlations_survives_as_bytes(void **state)
         loud += !silent;
         assert_true(silent || (*r->reason && *r->reason_ja && *r->advice && *r->advice_ja));
     }
-    assert_int_equal(loud, 6);
+    assert_int_equal(loud, 7);
     hm_correlator_free(c);
     hm_ruleset_free(copy);
     bytes.data[bytes.len / 2] ^= 1;

@@ -34,6 +34,9 @@ static void core_open(struct soc *s)
     for (int i = 0; i < HM_PEER_COUNT; i++)
         s->k.peers[i].fd = -1;
     assert_int_equal(hm_tree_load(s->k.tree, s->k.c, hm_control_now_ms()), 0);
+    if (hm_spread_new(&s->k.spread, &err) != 0)
+        fail_msg("%s", err.text);
+    assert_int_equal(hm_spread_load(s->k.spread, s->k.c), 0);
     if (hm_consume_open(&s->k, s->w->journal, &err) != 0)
         fail_msg("%s", err.text);
 }
@@ -42,6 +45,7 @@ static void core_close(struct soc *s)
 {
     hm_consume_close(&s->k);
     hm_tree_free(s->k.tree);
+    hm_spread_free(s->k.spread);
     hm_buf_done(&s->k.in_raw);
     hm_buf_done(&s->k.scratch);
     hm_buf_done(&s->k.json);
@@ -567,6 +571,74 @@ static void test_the_store_works_on_its_own_thread(void **state)
     assert_int_equal(store_cursor(s), durable);
 }
 
+/* ---- the same alert on several endpoints ---- */
+struct spread_seen {
+    size_t count;
+    uint8_t last[HM_ID_BYTES];
+    uint64_t severity;
+};
+
+static int take_spread(void *ctx, const struct hm_alert_row *r)
+{
+    struct spread_seen *n = ctx;
+    if (strcmp(r->rule_id, "5f0d9a52-64cb-5d0c-9a0e-2f5b1a3f7c11") == 0) {
+        n->count++;
+        n->severity = r->severity;
+    }
+    return 0;
+}
+
+static size_t spreading(struct soc *s)
+{
+    struct hm_alert_filter all = {.limit = 100};
+    struct spread_seen n = {0};
+    assert_int_equal(hm_alert_list(s->k.c, "default", &all, take_spread, &n), 0);
+    assert_true(n.count == 0 || n.severity == 4);
+    return n.count;
+}
+
+static void add_endpoint(struct soc *s, uint8_t fill)
+{
+    struct hm_enroll_grant g = {.tenant = "default", .group = "office"};
+    struct hm_endpoint_new e = {.name = hm_slice_str("more"), .serial = hm_slice_str("9")};
+    memset(e.id, fill, sizeof e.id);
+    assert_int_equal(hm_endpoint_add(s->w->c, &g, &e), 0);
+}
+
+/* An alert of the same rule from endpoint `fill`. */
+static void alert_from(struct soc *s, uint8_t fill, uint8_t id)
+{
+    struct feed *own = s->f;
+    s->f = feed_new(s->w->log, "default", fill);
+    alert(s, id);
+    consume(s);
+    feed_free(s->f);
+    s->f = own;
+}
+
+static void test_the_same_alert_on_three_endpoints_is_told_once(void **state)
+{
+    struct soc *s = *state;
+    for (uint8_t i = 2; i < 6; i++)
+        add_endpoint(s, i);
+    alert_from(s, 2, 0x11);
+    alert_from(s, 2, 0x12); /* the same endpoint again */
+    alert_from(s, 3, 0x13);
+    assert_int_equal(spreading(s), 0);
+    core_close(s); /* windows outlive a restart: they are written with the cursor */
+    core_open(s);
+    alert_from(s, 4, 0x14);
+    assert_int_equal(spreading(s), 1);
+    alert_from(s, 5, 0x15); /* the same attack goes on: no second notice within its time */
+    assert_int_equal(spreading(s), 1);
+    s->k.alerts_next = 0; /* everything is read again, as after a kill before the commit */
+    assert_int_equal(hm_cursor_put(s->k.c, "alerts", 0), 0);
+    core_close(s);
+    core_open(s);
+    consume(s);
+    assert_int_equal(spreading(s), 1);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -585,6 +657,7 @@ int main(void)
         T(test_an_order_ends_by_its_own_endpoint_alone),
         T(test_a_record_that_crashes_twice_is_set_aside),
         T(test_the_store_works_on_its_own_thread),
+        T(test_the_same_alert_on_three_endpoints_is_told_once),
     };
     return cmocka_run_group_tests_name("soc", tests, NULL, NULL);
 }

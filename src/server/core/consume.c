@@ -112,7 +112,9 @@ static int alerts_some(struct hm_core *k)
         }
     }
     if (r >= 0) {
-        int e = hm_cursor_put(k->c, ALERTS, k->alerts_next);
+        int e = hm_spread_save(k->spread, k->c);
+        if (!e)
+            e = hm_cursor_put(k->c, ALERTS, k->alerts_next);
         return e ? e : r;
     }
     return r;
@@ -140,8 +142,12 @@ void hm_consume_alerts(struct hm_core *k)
         if (r >= 0)
             hm_changes_send(k);
     }
-    if (r < 0)
+    if (r < 0) {
         again(k, ALERTS, k->alerts_reader, &k->alerts_next, r);
+        r = hm_spread_load(k->spread, k->c);
+        if (r)
+            hm_err("windows over several endpoints: %s", strerror(-r));
+    }
 }
 
 /* ---- context ---- */

@@ -154,6 +154,10 @@ int hm_order_overdue(struct hm_control *c, uint64_t now_ms, struct hm_order_work
                      size_t max) HM_CHECK;
 
 /* ---- journal: cursors, set-aside records, segments, counters (control_journal.c) ---- */
+/* What a consumer keeps beside its cursor; get appends, nothing when there is none. */
+struct hm_buf;
+int hm_state_get(struct hm_control *c, const char *consumer, struct hm_buf *out) HM_CHECK;
+int hm_state_put(struct hm_control *c, const char *consumer, struct hm_slice state) HM_CHECK;
 int hm_cursor_get(struct hm_control *c, const char *consumer,
                   uint64_t *ret_next) HM_CHECK; /* 0 at first */
 int hm_cursor_put(struct hm_control *c, const char *consumer, uint64_t next) HM_CHECK;

@@ -1,6 +1,7 @@
 /* Where each consumer of the gateway journal stands, what it set aside, and which Parquet files
  * exist. The cursor moves in the same transaction as what it stands for: that is "exactly once". */
 #include "server/core/control_core.h"
+#include "base/buf.h"
 #include "server/core/sql.h"
 #include <errno.h>
 #include <stdio.h>
@@ -18,6 +19,22 @@ int hm_cursor_get(struct hm_control *c, const char *consumer, uint64_t *ret_next
 int hm_cursor_put(struct hm_control *c, const char *consumer, uint64_t next)
 {
     return hm_sql_change(c, HM_SQL_CURSOR_PUT, "tu", consumer, next);
+}
+
+int hm_state_get(struct hm_control *c, const char *consumer, struct hm_buf *out)
+{
+    sqlite3_stmt *st = hm_sql_bind(c, HM_SQL_STATE_GET, "t", consumer);
+    int r = st ? hm_sql_step(st) : -EIO;
+    if (r == 1) {
+        hm_buf_put(out, sqlite3_column_blob(st, 0), (size_t)sqlite3_column_bytes(st, 0));
+        sqlite3_reset(st);
+    }
+    return r < 0 ? r : out->error;
+}
+
+int hm_state_put(struct hm_control *c, const char *consumer, struct hm_slice state)
+{
+    return hm_sql_change(c, HM_SQL_STATE_PUT, "tb", consumer, state);
 }
 
 int hm_crash_add(struct hm_control *c, const char *consumer, uint64_t record, uint64_t *ret_count)

@@ -50,9 +50,10 @@ struct hm_core {
     uint64_t durable; /* records below are on the gateway's disk */
     struct hm_tree *tree;
     struct hm_changes changes;
+    struct hm_spread *spread;
     struct hm_exception_set *exceptions; /* NULL: could not be loaded */
     struct hm_store_thread *store;
-    struct hm_pending *pending;       /* waits for the signer */
+    struct hm_pending *pending; /* waits for the signer */
     struct hm_delivery *delivery;
     uint8_t *ca, *root_key, *key_set; /* what ENROLLED carries */
     size_t ca_len, root_key_len, key_set_len;
@@ -67,11 +68,16 @@ void hm_link_send(struct hm_core *k, enum hm_peer_id id, const struct hm_msg_des
 
 /* ---- except.c ---- */
 void hm_except_load(struct hm_core *k);
-/* A new alert: dismissed when an exception covers it. */
+/* A new alert: dismissed when an exception covers it (1), else 0. */
 int hm_except_judge(struct hm_core *k, const char *tenant, const struct hm_alert_new *a) HM_CHECK;
 
 /* ---- pending.c: one table of what waits for a signature ---- */
-enum hm_pending_kind { HM_PENDING_ENROLL, HM_PENDING_CONNECT, HM_PENDING_ORDER, HM_PENDING_CONTENT };
+enum hm_pending_kind {
+    HM_PENDING_ENROLL,
+    HM_PENDING_CONNECT,
+    HM_PENDING_ORDER,
+    HM_PENDING_CONTENT
+};
 struct hm_pending_item {
     enum hm_pending_kind kind;
     uint64_t id;         /* of the request to the signer */
@@ -157,6 +163,8 @@ int hm_soc_node(struct hm_control *c, struct hm_alert_ref a, const struct hm_eve
 /* Raise an alert of the server itself. key: what makes its id, so that it is raised once. */
 struct hm_notice {
     const char *rule, *title, *title_ja, *reason, *reason_ja;
+    const char *advice, *advice_ja, *techniques, *tactics; /* NULL: none */
+    const struct hm_event *about;                          /* its evidence; NULL: none */
     uint64_t severity;
     struct hm_slice key;
 };
@@ -165,6 +173,17 @@ int hm_soc_notice(struct hm_core *k, const char *tenant, const uint8_t endpoint[
 
 /* ---- rule_cost.c: agent/rule_cost ---- */
 int hm_rule_cost_said(struct hm_soc_item *it, const struct hm_event *e) HM_CHECK;
+
+/* Write the envelope, which is the batch's, into an event of the item. */
+void hm_soc_envelope(struct hm_event *e, const struct hm_soc_item *it);
+
+/* ---- spread.c: the same alert on several endpoints ---- */
+int hm_spread_new(struct hm_spread **ret_s, struct hm_error *err) HM_CHECK;
+void hm_spread_free(struct hm_spread *s);
+int hm_spread_load(struct hm_spread *s, struct hm_control *c) HM_CHECK; /* as of the cursor */
+int hm_spread_save(struct hm_spread *s, struct hm_control *c) HM_CHECK; /* in its transaction */
+int hm_spread_alert(struct hm_spread *s, struct hm_soc_item *it,
+                    const struct hm_event *alert) HM_CHECK; /* new, and not excepted */
 
 /* ---- tree.c: the live trees of young alerts ---- */
 struct hm_tree *hm_tree_new(void);

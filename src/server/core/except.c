@@ -51,5 +51,8 @@ int hm_except_judge(struct hm_core *k, const char *tenant, const struct hm_alert
                                   .evidence = (char *)k->scratch.data,
                                   .now_ms = hm_control_now_ms()};
     r = hm_exception_find(k->exceptions, &c, &found);
-    return r == 1 ? hm_exception_apply(k->c, (struct hm_alert_ref){tenant, a->id}, &found) : r;
+    if (r != 1)
+        return r;
+    r = hm_exception_apply(k->c, (struct hm_alert_ref){tenant, a->id}, &found);
+    return r < 0 ? r : 1;
 }

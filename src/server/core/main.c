@@ -148,6 +148,9 @@ static int open_parts(struct hm_core *k, const char *state, struct hm_error *err
     k->base = event_base_new();
     k->tree = hm_tree_new();
     k->pending = hm_pending_new();
+    int spread = hm_spread_new(&k->spread, err);
+    if (spread)
+        return spread;
     if (!k->base || !k->tree || !k->pending)
         return hm_fail(err, -ENOMEM, "out of memory");
     int r = hm_enroll_load(k, state, err);
@@ -171,6 +174,8 @@ static int recover(struct hm_core *k, const char *state, struct hm_error *err)
         r = hm_endpoint_all_gone(k->c); /* the gateway announces who is there */
     if (!r)
         r = hm_delivery_open(k, state, err);
+    if (!r)
+        r = hm_spread_load(k->spread, k->c);
     if (!r)
         r = hm_tree_load(k->tree, k->c, hm_control_now_ms());
     if (r)
@@ -206,6 +211,7 @@ static void stop(struct hm_core *k)
     hm_delivery_close(k);
     hm_control_close(k->c);
     hm_tree_free(k->tree);
+    hm_spread_free(k->spread);
     hm_pending_free(k->pending);
     hm_buf_done(&k->in);
     hm_buf_done(&k->in_raw);

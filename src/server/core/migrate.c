@@ -13,6 +13,8 @@ static const char *const steps[] = {
     ,
 #include "server/core/schema_0004.h"
     ,
+#include "server/core/schema_0005.h"
+    ,
 };
 #define VERSION ((int)HM_ARRAY_LEN(steps))
 

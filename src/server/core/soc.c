@@ -14,7 +14,7 @@
 #define SENSORS_BYTES (64 * 1024)
 
 /* The envelope is the batch's, not the endpoint's to state. */
-static void set_envelope(struct hm_event *e, const struct hm_soc_item *it)
+void hm_soc_envelope(struct hm_event *e, const struct hm_soc_item *it)
 {
     hm_event_set(e, HM_F_TENANT, hm_slice_str(it->tenant));
     hm_event_set(e, HM_F_ENDPOINT, hm_slice(it->endpoint, HM_ID_BYTES));
@@ -47,7 +47,7 @@ static void evidence_json(struct evidence *v, const struct hm_soc_item *it, stru
     hm_buf_clear(out);
     hm_buf_put_u8(out, '[');
     for (size_t i = 0; i < v->n; i++) {
-        set_envelope(&v->e[i], it);
+        hm_soc_envelope(&v->e[i], it);
         if (i)
             hm_buf_put_u8(out, ',');
         hm_event_to_json(&v->e[i], out);
@@ -108,14 +108,35 @@ int hm_soc_node(struct hm_control *c, struct hm_alert_ref a, const struct hm_eve
     return n.key ? hm_alert_node_put(c, a, &n) : 0;
 }
 
-/* evidence[1] is the process, then its ancestors, nearest first. Up to the root of the tree they
- * belong to it; above they are only shown. */
+/* evidence[1] is the process of the deciding event, then its ancestors, nearest first: each the
+ * parent of the one before. Up to the root of the tree they belong to it; above they are only
+ * shown. What follows them led to the alert (of a correlation): those processes belong to its
+ * story, not to this tree. */
+static size_t lineage_end(const struct evidence *v)
+{
+    uint64_t wanted = v->n ? hm_event_u64(&v->e[0], HM_F_PROCESS_KEY) : 0;
+    size_t i = 1;
+    while (i < v->n && wanted && hm_event_u64(&v->e[i], HM_F_PROCESS_KEY) == wanted)
+        wanted = hm_event_u64(&v->e[i++], HM_F_PARENT_KEY);
+    return i;
+}
+
+static void put_earlier(const struct evidence *v, uint64_t *keys, size_t *n)
+{
+    for (size_t i = lineage_end(v); i < v->n; i++) {
+        uint64_t key = hm_event_u64(&v->e[i], HM_F_PROCESS_KEY);
+        if (key)
+            keys[(*n)++] = key;
+    }
+}
+
 static int put_chain(struct hm_soc_item *it, struct hm_alert_ref a, const struct evidence *v,
                      uint64_t root, uint64_t *keys, size_t *n)
 {
     uint64_t above = 0;
+    size_t end = lineage_end(v);
     int r = 0;
-    for (size_t i = 1; !r && i < v->n; i++) {
+    for (size_t i = 1; !r && i < end; i++) {
         uint64_t key = hm_event_u64(&v->e[i], HM_F_PROCESS_KEY);
         r = hm_soc_node(it->k->c, a, &v->e[i], above, i == 1);
         if (!above)
@@ -142,12 +163,14 @@ static int put_tree(struct hm_soc_item *it, struct hm_alert_ref a, const struct 
     uint64_t keys[EVIDENCE_MAX + 2];
     size_t n = 0;
     int r = put_chain(it, a, v, root, keys, &n);
-    if (!r && v->n == 1) { /* no process came with it: the deciding event is all we know */
+    if (!r &&
+        lineage_end(v) == 1) { /* no process came with it: the deciding event is all we know */
         r = hm_soc_node(it->k->c, a, &v->e[0], 0, true);
         keys[n++] = hm_event_u64(&v->e[0], HM_F_PROCESS_KEY);
     }
     if (!r)
         hm_tree_add(it->k->tree, a.tenant, a.id, it->endpoint, hm_control_now_ms(), keys, n);
+    put_earlier(v, keys, &n);
     struct hm_story_join j = {a.tenant, it->endpoint, a.id, alert->event_ns, keys, n};
     return r ? r : put_story(it->k, &j);
 }
@@ -221,7 +244,9 @@ static int put_alert(struct hm_soc_item *it, const struct hm_event *e, struct ev
     r = put_tree(it, (struct hm_alert_ref){it->tenant, a.id}, v, &a);
     if (!r)
         r = hm_except_judge(it->k, it->tenant, &a);
-    return r ? r : hm_consume_backfill(it->k, it, a.id);
+    if (r == 0)
+        r = hm_spread_alert(it->k->spread, it, e);
+    return r < 0 ? r : hm_consume_backfill(it->k, it, a.id);
 }
 
 static int on_alert(struct hm_soc_item *it, const struct hm_event *e)
@@ -354,6 +379,15 @@ int hm_soc_event(struct hm_soc_item *it, const struct hm_event *e)
 }
 
 /* ---- the server's own alerts ---- */
+static void notice_evidence(struct hm_core *k, const struct hm_notice *n)
+{
+    hm_buf_clear(&k->json);
+    hm_buf_put_u8(&k->json, '[');
+    if (n->about)
+        hm_event_to_json(n->about, &k->json);
+    hm_buf_put_u8(&k->json, ']');
+}
+
 int hm_soc_notice(struct hm_core *k, const char *tenant, const uint8_t endpoint[HM_ID_BYTES],
                   const struct hm_notice *n)
 {
@@ -365,9 +399,12 @@ int hm_soc_notice(struct hm_core *k, const char *tenant, const uint8_t endpoint[
                              .title_ja = hm_slice_str(n->title_ja),
                              .reason = hm_slice_str(n->reason),
                              .reason_ja = hm_slice_str(n->reason_ja),
+                             .advice = hm_slice_str(n->advice),
+                             .advice_ja = hm_slice_str(n->advice_ja),
+                             .techniques = hm_slice_str(n->techniques),
+                             .tactics = hm_slice_str(n->tactics),
                              .event_ns = now,
-                             .received_ns = now,
-                             .evidence = hm_slice_str("[]")};
+                             .received_ns = now};
     hm_buf_clear(&k->json);
     hm_buf_puts(&k->json, n->rule);
     hm_buf_put(&k->json, endpoint, HM_ID_BYTES);
@@ -375,7 +412,9 @@ int hm_soc_notice(struct hm_core *k, const char *tenant, const uint8_t endpoint[
     hm_sha256(hm_buf_slice(&k->json), hash);
     memcpy(a.id, hash, HM_ID_BYTES);
     memcpy(a.endpoint, endpoint, HM_ID_BYTES);
-    int r = hm_alert_put(k->c, tenant, &a);
+    notice_evidence(k, n);
+    a.evidence = hm_buf_slice(&k->json);
+    int r = k->json.error ? k->json.error : hm_alert_put(k->c, tenant, &a);
     if (r != 1)
         return r < 0 ? r : 0;
     hm_changed(k, "alert", tenant, a.id);
