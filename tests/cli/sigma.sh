@@ -2,7 +2,7 @@
 # `hinomi sigma`: what each command prints and its exit code, on good and bad input.
 # usage: sigma.sh HINOMI SOURCE_ROOT
 set -eu
-hinomi=$1 root=$2
+hinomi=$(realpath "$1") root=$2
 tmp=$(mktemp -d)
 trap 'rm -rf --one-file-system "$tmp"' EXIT
 cd "$tmp"
