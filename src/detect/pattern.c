@@ -68,19 +68,42 @@ static bool glob(const struct hm_pattern *p, struct hm_slice t)
     return pi == p->text.len;
 }
 
+static uint32_t regex_options(bool i, bool m, bool dot_all)
+{
+    return PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | (i ? PCRE2_CASELESS : 0) |
+           (m ? PCRE2_MULTILINE : 0) | (dot_all ? PCRE2_DOTALL : 0);
+}
+
+bool hm_pattern_regex_slow(struct hm_slice source, bool i, bool m, bool dot_all, struct hm_slice t)
+{
+    int code, work[HM_REGEX_WORKSPACE];
+    PCRE2_SIZE at;
+    pcre2_code *re =
+        pcre2_compile(source.p, source.len, regex_options(i, m, dot_all), &code, &at, NULL);
+    pcre2_match_data *md = pcre2_match_data_create(1, NULL);
+    bool hit = re && md &&
+               pcre2_dfa_match(re, t.p, t.len, 0, PCRE2_DFA_SHORTEST, md, NULL, work,
+                               HM_REGEX_WORKSPACE) >= 0;
+    pcre2_match_data_free(md);
+    pcre2_code_free(re);
+    return hit;
+}
+
 static bool regex(const struct hm_pattern *p, struct hm_slice t)
 {
     pcre2_match_data *md = pcre2_match_data_create(1, NULL);
     pcre2_match_context *mc = pcre2_match_context_create(NULL);
-    bool hit = false;
+    int r = -1;
     if (md && mc) {
         pcre2_set_match_limit(mc, HM_REGEX_MATCH_LIMIT);
-        hit = pcre2_match(p->regex, t.p ? t.p : (const uint8_t *)"", t.len, 0, PCRE2_NO_UTF_CHECK,
-                          md, mc) >= 0;
+        r = pcre2_match(p->regex, t.p ? t.p : (const uint8_t *)"", t.len, 0, PCRE2_NO_UTF_CHECK, md,
+                        mc);
     }
     pcre2_match_context_free(mc);
     pcre2_match_data_free(md);
-    return hit;
+    return r == PCRE2_ERROR_MATCHLIMIT
+               ? hm_pattern_regex_slow(p->text, p->re_i, p->re_m, p->re_s, t)
+               : r >= 0;
 }
 
 bool hm_pattern_match(const struct hm_pattern *p, struct hm_slice t)
@@ -195,9 +218,8 @@ int hm_pattern_string(struct hm_slice s, enum hm_affix affix, bool cased, struct
 int hm_pattern_regex(struct hm_slice s, const char *flags, struct hm_arena *a,
                      struct hm_pattern *ret_p, struct hm_error *err)
 {
-    uint32_t options = PCRE2_UTF | PCRE2_NEVER_BACKSLASH_C | PCRE2_MATCH_INVALID_UTF;
-    for (const char *f = flags; *f; f++)
-        options |= *f == 'i' ? PCRE2_CASELESS : *f == 'm' ? PCRE2_MULTILINE : PCRE2_DOTALL;
+    uint32_t options = PCRE2_MATCH_INVALID_UTF |
+                       regex_options(strchr(flags, 'i'), strchr(flags, 'm'), strchr(flags, 's'));
     const char *source = hm_arena_strndup(a, s.p, s.len);
     if (!source)
         return -ENOMEM;

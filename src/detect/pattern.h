@@ -40,4 +40,7 @@ void hm_pattern_done(struct hm_pattern *p);
 
 /* Does the text match? Threads: reentrant (PCRE2 match data is per call). */
 bool hm_pattern_match(const struct hm_pattern *p, struct hm_slice text);
+/* When backtracking ran into its limit ("\\+.*\\+.*\\+ …" on a long line): the algorithm that
+ * follows all ways at once. Slow, rare; false for text that is no UTF-8 and for back references. */
+bool hm_pattern_regex_slow(struct hm_slice source, bool i, bool m, bool dot_all, struct hm_slice t);
 bool hm_pattern_match_ip(const struct hm_pattern *p, struct hm_slice ip);

@@ -94,7 +94,7 @@ static bool one(struct hm_scratch *s, uint32_t lazy, const struct hm_datum *d)
 {
     const struct hm_lazy *l = &s->p->lazy[lazy];
     if (l->op == HM_LAZY_REGEX)
-        return has_text(d) && hm_regex_match(s->regex, s->p->regex[lazy], d->text);
+        return has_text(d) && hm_regex_match(s, lazy, d->text);
     if (l->op == HM_LAZY_FIELDREF)
         return refers_any(s, l, d);
     return compare(l, d);
@@ -108,7 +108,7 @@ struct asked {
 static bool keyword(void *ctx, struct hm_slice text)
 {
     struct asked *a = ctx;
-    return hm_regex_match(a->s->regex, a->s->p->regex[a->lazy], text);
+    return hm_regex_match(a->s, a->lazy, text);
 }
 
 static bool work_out(struct hm_scratch *s, uint32_t lazy)

@@ -53,5 +53,6 @@ struct hm_rule_cost {
 struct hm_rule_cost hm_scratch_cost(const struct hm_scratch *s, size_t rule);
 struct hm_scratch_stats {
     uint64_t events, values, cache_hits, evaluations;
+    uint64_t regex_limits; /* expressions that backtracked too long and were tried otherwise */
 };
 struct hm_scratch_stats hm_scratch_stats(const struct hm_scratch *s);

@@ -1,5 +1,6 @@
 /* Owns the memory that PCRE2 works in: made once a scratch, so that matching allocates nothing, and
- * bounded, so that no pattern runs away. */
+ * bounded, so that no pattern runs away: one that backtracks too long is tried once more without
+ * backtracking. */
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "detect/limits.h"
 #include "detect/match/limits.h"
@@ -36,10 +37,19 @@ void hm_regex_room_free(struct hm_regex_room *m)
     free(m);
 }
 
-bool hm_regex_match(struct hm_regex_room *m, const void *regex, struct hm_slice text)
+bool hm_regex_match(struct hm_scratch *s, uint32_t lazy, struct hm_slice text)
 {
-    const uint8_t *p = text.p ? text.p : (const uint8_t *)"";
-    return pcre2_match(regex, p, text.len, 0, PCRE2_NO_UTF_CHECK, m->data, m->limits) >= 0;
+    const struct hm_regex_room *m = s->regex;
+    const struct hm_lazy *l = &s->p->lazy[lazy];
+    if (!text.p)
+        text.p = (const uint8_t *)"";
+    int r =
+        pcre2_match(s->p->regex[lazy], text.p, text.len, 0, PCRE2_NO_UTF_CHECK, m->data, m->limits);
+    if (r != PCRE2_ERROR_MATCHLIMIT)
+        return r >= 0;
+    s->stats.regex_limits++;
+    return hm_pattern_regex_slow(hm_slice(s->p->text + l->text, l->len), l->re_i, l->re_m, l->re_s,
+                                 text);
 }
 
 size_t hm_regex_size(const void *regex)

@@ -60,7 +60,7 @@ bool hm_lazy_test(struct hm_scratch *s, uint32_t lazy);
 /* --- regex_room.c ---------------------------------------------------------------------------- */
 struct hm_regex_room *hm_regex_room_new(void);
 void hm_regex_room_free(struct hm_regex_room *m);
-bool hm_regex_match(struct hm_regex_room *m, const void *regex, struct hm_slice text);
+bool hm_regex_match(struct hm_scratch *s, uint32_t lazy, struct hm_slice text);
 
 /* --- number.c: a text as a number, or as a part of a time ------------------------------------ */
 struct hm_number {
