@@ -21,8 +21,9 @@ static int read_some(void *ctx, void *p, size_t len)
 static int begin(void *ctx, const struct hm_bundle_part *part)
 {
     (void)ctx;
-    if (!hm_bundle_path_ok(hm_slice_str(part->path)) || strstr(part->path, ".."))
-        abort(); /* would leave the folder */
+    if (!hm_bundle_path_ok(hm_slice_str(part->path)) || part->path[0] == '/' ||
+        strncmp(part->path, "../", 3) == 0 || strstr(part->path, "/.") || strstr(part->path, "//"))
+        abort(); /* would leave the folder, or hide in it */
     return 0;
 }
 

@@ -92,6 +92,23 @@ function Losses({ e }: { e: Endpoint }) {
   );
 }
 
+function ContentOf({ e }: { e: Endpoint }) {
+  const { t, name } = useTexts();
+  const c = e.content;
+  if (!c || c.state === 'unknown') return null;
+  return (
+    <Card title={t('content.title')}>
+      <p className={`note tone-${c.state === 'active' ? 'ok' : 'warn'}`}>
+        <Icon name={c.state === 'active' ? 'check' : 'alert'} />
+        <span>
+          {t('content.version')} <span className="num">{c.version === 0 ? t('content.packaged') : c.version}</span> · {name('contentState', c.state)} ·{' '}
+          {t('content.endpointRules', { count: c.rules, refused: c.refused })}
+        </span>
+      </p>
+    </Card>
+  );
+}
+
 function AlertsOf({ id }: { id: string }) {
   const { t, lang } = useTexts();
   const alerts = useAlerts({ endpoint: id, limit: 10 });
@@ -219,6 +236,7 @@ function Page({ e }: { e: Endpoint }) {
           <Identity e={e} />
           <IsolationCard e={e} />
           <Losses e={e} />
+          <ContentOf e={e} />
         </div>
         <div className="stack">
           <Ownership e={e} />
