@@ -12,8 +12,7 @@
 
 #define NOTES_SHOWN 20 /* of a file, without --all */
 
-/* --- files
- * --------------------------------------------------------------------------------------*/
+/* --- files ------------------------------------------------------------------------------------ */
 int hm_intel_file_open(const char *path, struct hm_intel_file *ret)
 {
     struct stat st;
@@ -41,8 +40,7 @@ void hm_intel_file_close(struct hm_intel_file *f)
     f->text = (struct hm_slice){0};
 }
 
-/* --- warning lists
- * ------------------------------------------------------------------------------*/
+/* --- warning lists ---------------------------------------------------------------------------- */
 struct lists {
     struct hm_cli *c;
     struct hm_warnlist *w;
@@ -101,8 +99,7 @@ static int load_lists(struct hm_cli *c, struct hm_warnlist **ret_w)
     return l.code;
 }
 
-/* --- one feed
- * -----------------------------------------------------------------------------------*/
+/* --- one feed --------------------------------------------------------------------------------- */
 struct check {
     struct hm_cli *c;
     struct hm_intel_builder *b;
@@ -280,8 +277,7 @@ static void check_file(struct check *k, const char *path)
     hm_intel_file_close(&f);
 }
 
-/* --- all of them
- * --------------------------------------------------------------------------------*/
+/* --- all of them ------------------------------------------------------------------------------ */
 static int finish(struct check *k)
 {
     static const struct hm_text set = {

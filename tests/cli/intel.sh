@@ -2,7 +2,7 @@
 # `hinomi intel check`: what it prints and its exit code, on good and bad feeds, without a server.
 # usage: intel.sh HINOMI SOURCE_ROOT
 set -eu
-hinomi=$1 root=$2
+hinomi=$(realpath "$1") root=$(realpath "$2")
 tmp=$(mktemp -d)
 trap 'rm -rf --one-file-system "$tmp"' EXIT
 cd "$tmp"

@@ -11,8 +11,7 @@
 #define SHA "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define MD5 "0c2674c3a97c53082187d930efb645c2"
 
-/* --- helpers
- * ------------------------------------------------------------------------------------*/
+/* --- helpers ---------------------------------------------------------------------------------- */
 struct seen {
     char notes[4096]; /* "outcome@line reason;" */
     size_t len;
@@ -73,8 +72,7 @@ static size_t find(const struct hm_intel *i, enum hm_intel_kind k, const char *v
     return hm_intel_find(i, k, hm_slice_str(value), NOW, NULL, NULL);
 }
 
-/* --- values
- * -------------------------------------------------------------------------------------*/
+/* --- values ----------------------------------------------------------------------------------- */
 static void values_are_read_in_one_normal_form(void **state)
 {
     static const struct {
@@ -202,8 +200,7 @@ static void times_are_rfc_3339_or_seconds(void **state)
     }
 }
 
-/* --- look-up
- * ------------------------------------------------------------------------------------*/
+/* --- look-up ---------------------------------------------------------------------------------- */
 static const char list[] = "# a comment\n"
                            "evil.com  # C2 of X\n" SHA "\n" MD5 "\n"
                            "192.0.2.7\n198.51.100.0/24\n198.51.100.128/25\n2001:db8:5::/48\n"

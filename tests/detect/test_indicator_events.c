@@ -155,8 +155,7 @@ static void a_command_line_full_of_urls_is_bounded(void **state)
     hm_buf_done(&blob);
 }
 
-/* --- blobs
- * --------------------------------------------------------------------------------------*/
+/* --- blobs ------------------------------------------------------------------------------------ */
 static void a_set_that_was_touched_is_refused(void **state)
 {
     struct hm_buf blob = blob_of(hm_slice_str(list), HM_INTEL_FORMAT_LIST, HM_INTEL_FULL);
@@ -239,8 +238,7 @@ static void many_values_are_all_found(void **state)
     hm_buf_done(&feed);
 }
 
-/* --- path patterns against trying each
- * ----------------------------------------------------------*/
+/* --- path patterns against trying each -------------------------------------------------------- */
 #define PATTERNS_MAX 8000
 struct all {
     pcre2_code *codes[PATTERNS_MAX];

@@ -18,8 +18,7 @@
 #define SHA "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 #define MD5 "0c2674c3a97c53082187d930efb645c2"
 
-/* --- memory that ends
- * ---------------------------------------------------------------------------*/
+/* --- memory that ends ------------------------------------------------------------------------- */
 static long allocations_left = -1; /* -1: without end */
 static bool only_one;              /* fails; else all after it do too */
 
@@ -50,8 +49,7 @@ void *__wrap_realloc(void *p, size_t n)
     return may_allocate() ? __real_realloc(p, n) : NULL;
 }
 
-/* --- helpers
- * ------------------------------------------------------------------------------------*/
+/* --- helpers ---------------------------------------------------------------------------------- */
 struct seen {
     char notes[8192]; /* "outcome reason@line:column place (detail)\n" */
     size_t len;
@@ -124,8 +122,7 @@ static struct hm_slice ip4(const char bytes[4])
     return hm_slice(bytes, 4);
 }
 
-/* --- formats
- * ------------------------------------------------------------------------------------*/
+/* --- formats ---------------------------------------------------------------------------------- */
 static void the_format_shows_in_the_first_bytes(void **state)
 {
     static const struct {
@@ -150,8 +147,7 @@ static void the_format_shows_in_the_first_bytes(void **state)
         assert_int_equal(hm_intel_detect(hm_slice_str(rows[i].text), rows[i].name), rows[i].format);
 }
 
-/* --- STIX
- * ---------------------------------------------------------------------------------------*/
+/* --- STIX ------------------------------------------------------------------------------------- */
 static void patterns_become_ways_or_say_why_not(void **state)
 {
     static const struct {
@@ -347,8 +343,7 @@ static void a_bundle_cut_anywhere_keeps_what_was_complete(void **state)
     }
 }
 
-/* --- MISP
- * ---------------------------------------------------------------------------------------*/
+/* --- MISP ------------------------------------------------------------------------------------- */
 static const char event[] =
     "{\"Event\":{\"info\":\"Campaign "
     "Y\",\"Orgc\":{\"name\":\"CIRCL\"},\"Tag\":[{\"name\":\"tlp:green\"}],\n"
@@ -444,8 +439,7 @@ static void what_is_no_feed_is_an_error(void **state)
     hm_buf_done(&b);
 }
 
-/* --- CSV
- * ----------------------------------------------------------------------------------------*/
+/* --- CSV -------------------------------------------------------------------------------------- */
 static void columns_are_known_by_their_header(void **state)
 {
     static const char text[] =
@@ -492,8 +486,7 @@ static void a_column_per_kind_gives_several_values(void **state)
     hm_intel_free(l.i);
 }
 
-/* --- merging
- * ------------------------------------------------------------------------------------*/
+/* --- merging ---------------------------------------------------------------------------------- */
 static void duplicates_keep_the_best_of_each(void **state)
 {
     static const char text[] = "value,valid_from,valid_until,confidence,tlp,label,source\n"
@@ -521,8 +514,7 @@ static void duplicates_keep_the_best_of_each(void **state)
     hm_intel_free(l.i);
 }
 
-/* --- path patterns
- * ------------------------------------------------------------------------------*/
+/* --- path patterns ---------------------------------------------------------------------------- */
 static unsigned no_cost(void *ctx, uint32_t gram)
 {
     (void)ctx, (void)gram;
@@ -596,8 +588,7 @@ static void file_names_of_signature_base_match_both_slashes(void **state)
     hm_intel_free(l.i);
 }
 
-/* --- warning lists
- * ------------------------------------------------------------------------------*/
+/* --- warning lists ---------------------------------------------------------------------------- */
 static const char *const lists[] = {
     "{\"list\":[\"10.0.0.0/8\",\"8.8.8.8\",\"2001:4860::/32\",\"junk\"],\"matching_attributes\":"
     "[\"ip-dst\",\"url\"],\"name\":\"blocks\",\"type\":\"cidr\",\"version\":1}",
@@ -685,8 +676,7 @@ static void what_is_no_warning_list_is_refused(void **state)
     hm_warnlist_free(w);
 }
 
-/* --- when memory ends
- * ---------------------------------------------------------------------------*/
+/* --- when memory ends ------------------------------------------------------------------------- */
 static void memory_may_end_anywhere(void **state)
 {
     static const struct {
@@ -722,8 +712,7 @@ static void memory_may_end_anywhere(void **state)
     }
 }
 
-/* --- the corpus
- * ---------------------------------------------------------------------------------*/
+/* --- the corpus ------------------------------------------------------------------------------- */
 static bool map_file(const char *path, struct hm_slice *ret)
 {
     struct stat st;

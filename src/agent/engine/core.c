@@ -112,11 +112,6 @@ int hm_core_set_rules(struct hm_core *c, struct hm_ruleset *rules, struct hm_sli
     return begin_costs(c, policy);
 }
 
-void hm_core_set_intel(struct hm_core *c, const struct hm_intel_sets *intel)
-{
-    c->intel = intel;
-}
-
 static void tell_stale(struct hm_core *c, uint64_t boot_ns)
 {
     uint64_t id;

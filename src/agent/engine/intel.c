@@ -16,8 +16,7 @@ struct hm_intel_sets {
     size_t count;
 };
 
-/* --- loading
- * ------------------------------------------------------------------------------------*/
+/* --- loading ---------------------------------------------------------------------------------- */
 static int visible(const struct dirent *d)
 {
     size_t n = strlen(d->d_name);
@@ -88,8 +87,12 @@ uint64_t hm_intel_sets_count(const struct hm_intel_sets *s)
     return n;
 }
 
-/* --- words
- * --------------------------------------------------------------------------------------*/
+void hm_core_set_intel(struct hm_core *c, const struct hm_intel_sets *intel)
+{
+    c->intel = intel;
+}
+
+/* --- words ------------------------------------------------------------------------------------ */
 enum group { GROUP_CONTENT, GROUP_NETWORK, GROUP_PATH, GROUPS };
 static const struct {
     const char *reason, *reason_ja, *advice, *advice_ja;
@@ -264,8 +267,7 @@ static const char *text(const struct hm_buf *b)
     return b->error ? "" : (const char *)b->data;
 }
 
-/* --- hits
- * ---------------------------------------------------------------------------------------*/
+/* --- hits ------------------------------------------------------------------------------------- */
 struct look {
     struct hm_core *c;
     const struct hm_event *e;

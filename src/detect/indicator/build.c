@@ -48,8 +48,7 @@ static void align(struct out *o)
     put(o, zero, (HM_BLOB_ALIGN - o->at % HM_BLOB_ALIGN) % HM_BLOB_ALIGN);
 }
 
-/* --- duplicates
- * ---------------------------------------------------------------------------------*/
+/* --- duplicates ------------------------------------------------------------------------------- */
 static struct hm_slice value_of(const struct hm_intel_builder *b, const struct hm_staged *s,
                                 uint8_t *ret_kind)
 {
@@ -123,8 +122,7 @@ static int unite_blocks(struct hm_intel_builder *b, struct hm_list *l, uint64_t 
     return 0;
 }
 
-/* --- sections
- * -----------------------------------------------------------------------------------*/
+/* --- sections --------------------------------------------------------------------------------- */
 struct plan {
     struct hm_intel_builder *b;
     struct hm_blob_header h;

@@ -95,8 +95,7 @@ int hm_read_list(struct hm_feed *f, struct hm_error *err)
     return 0;
 }
 
-/* --- signature-base
- * ------------------------------------------------------------------------------*/
+/* --- signature-base --------------------------------------------------------------------------- */
 /* The part before the separator; *ret_rest is what follows it, p NULL without one. */
 static struct hm_slice part(struct hm_slice s, struct hm_slice *ret_rest)
 {

@@ -56,8 +56,7 @@ static void give_path(struct walk *w, enum hm_field f)
         give(w, f, name);
 }
 
-/* --- URLs within a text
- * -------------------------------------------------------------------------*/
+/* --- URLs within a text ----------------------------------------------------------------------- */
 static bool ends_url(uint8_t c)
 {
     return c <= ' ' || c == 0x7f || strchr("\"'`<>|\\^{}", c);
@@ -129,8 +128,7 @@ static void give_names(struct walk *w, enum hm_field f)
     }
 }
 
-/* --- events
- * -------------------------------------------------------------------------------------*/
+/* --- events ----------------------------------------------------------------------------------- */
 /* A process' own fields are in every event of it: they are looked at where it begins. */
 static bool tells_of_process(const struct hm_event *e)
 {
@@ -185,8 +183,7 @@ static void walk_event(struct walk *w)
     walk_files(w);
 }
 
-/* --- joins
- * --------------------------------------------------------------------------------------*/
+/* --- joins ------------------------------------------------------------------------------------ */
 struct term {
     uint8_t kind, flags, prefix;
     struct hm_slice value;
@@ -254,8 +251,7 @@ static bool holds(const struct hm_intel_ask *a, uint32_t terms)
     return count > 0 && !c.error;
 }
 
-/* --- asking
- * -------------------------------------------------------------------------------------*/
+/* --- asking ----------------------------------------------------------------------------------- */
 static bool ask(void *ctx, int field, const struct hm_intel_value *v, struct hm_slice shown)
 {
     struct hm_intel_ask *a = ctx;

@@ -15,8 +15,7 @@ struct misp {
     bool found;                /* anything of MISP's */
 };
 
-/* --- tags
- * ---------------------------------------------------------------------------------------*/
+/* --- tags ------------------------------------------------------------------------------------- */
 static bool begins(struct hm_slice s, const char *with)
 {
     size_t n = strlen(with);
@@ -63,8 +62,7 @@ static void read_tags(struct misp *m, struct hm_json *j, struct head *h)
     }
 }
 
-/* --- attributes
- * ---------------------------------------------------------------------------------*/
+/* --- attributes ------------------------------------------------------------------------------- */
 struct attribute {
     bool detect, deleted, has_value, has_type, bad_time;
     uint64_t first_seen_s;
@@ -194,8 +192,7 @@ static void read_objects(struct misp *m, struct hm_json *j, const struct head *h
     }
 }
 
-/* --- events
- * -------------------------------------------------------------------------------------*/
+/* --- events ----------------------------------------------------------------------------------- */
 static struct hm_slice name_of_org(struct hm_slice org)
 {
     struct hm_json j = hm_json(org);

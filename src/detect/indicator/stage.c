@@ -87,8 +87,7 @@ void hm_intel_builder_free(struct hm_intel_builder *b)
     free(b);
 }
 
-/* --- texts, sources, details
- * ---------------------------------------------------------------------*/
+/* --- texts, sources, details ------------------------------------------------------------------ */
 static struct hm_slice cut_text(struct hm_slice s)
 {
     s = hm_intel_trim(s);
@@ -227,8 +226,7 @@ int64_t hm_stage_merge(struct hm_intel_builder *b, uint32_t one, uint32_t two)
     return hm_stage_detail(b, &d);
 }
 
-/* --- values
- * --------------------------------------------------------------------------------------*/
+/* --- values ----------------------------------------------------------------------------------- */
 static uint32_t clip_time(uint64_t s)
 {
     return s > UINT32_MAX ? UINT32_MAX : (uint32_t)s;

@@ -1,29 +1,16 @@
 /* STIX 2.1 bundles and TAXII envelopes. Two passes over the text: first who and under which marking
  * (identities, marking definitions), then the indicators. Observables that stand in a bundle for
  * themselves are evidence, not indicators, and are passed over; so is everything else. */
-#include "detect/indicator/feed.h"
-#include "detect/indicator/stix_pattern.h"
+#include "detect/indicator/stix.h"
 #include <stdio.h>
 #include <stdlib.h>
 
-struct named { /* an object that others refer to; slices of the feed */
-    struct hm_slice id, name;
-    enum hm_tlp tlp;
-};
-struct stix {
-    struct hm_feed *f;
-    struct hm_stix_pattern pattern;
-    struct hm_buf text, value, label;
-    struct hm_list named;
-    uint64_t index; /* of the object in hand */
-};
 struct object { /* slices of the feed: values as they stand, in JSON */
     struct hm_slice type, id, name, description, pattern, pattern_type, from, until, confidence,
         revoked, created_by, markings, indicator_types, definition, definition_type, extensions;
 };
 
-/* --- objects
- * ------------------------------------------------------------------------------------*/
+/* --- objects ---------------------------------------------------------------------------------- */
 static void read_object(struct hm_json *j, struct object *o)
 {
     static const struct {
@@ -66,7 +53,7 @@ static bool is_string(struct hm_slice value, const char *s)
     return value.len == n + 2 && value.p[0] == '"' && memcmp(value.p + 1, s, n) == 0;
 }
 
-static bool text_of(struct stix *s, struct hm_slice value, struct hm_buf *to)
+static bool text_of(struct hm_stix *s, struct hm_slice value, struct hm_buf *to)
 {
     struct hm_json j = hm_json(value);
     hm_buf_clear(to);
@@ -76,8 +63,7 @@ static bool text_of(struct stix *s, struct hm_slice value, struct hm_buf *to)
     return good;
 }
 
-/* --- who and how far it may go
- * ------------------------------------------------------------------*/
+/* --- who and how far it may go ---------------------------------------------------------------- */
 static const struct {
     const char *id;
     enum hm_tlp tlp;
@@ -92,7 +78,7 @@ static const struct {
                 {"e828b379-4e03-4974-9ac4-e53a884c97c1", HM_TLP_RED}};
 
 /* {"tlp":"amber"}, or an extension with {"tlp_2_0":"amber+strict"} somewhere inside. */
-static enum hm_tlp tlp_within(struct stix *s, struct hm_slice value, int depth)
+static enum hm_tlp tlp_within(struct hm_stix *s, struct hm_slice value, int depth)
 {
     struct hm_json j = hm_json(value);
     struct hm_slice key;
@@ -112,12 +98,12 @@ static enum hm_tlp tlp_within(struct stix *s, struct hm_slice value, int depth)
     return t;
 }
 
-static void remember(struct stix *s, const struct object *o)
+static void remember(struct hm_stix *s, const struct object *o)
 {
     bool identity = is_string(o->type, "identity");
     if ((!identity && !is_string(o->type, "marking-definition")) || !o->id.len)
         return;
-    struct named n = {.id = o->id, .name = o->name};
+    struct hm_stix_named n = {.id = o->id, .name = o->name};
     if (!identity) {
         n.tlp = tlp_within(s, o->definition, 0);
         if (n.tlp == HM_TLP_NONE)
@@ -128,25 +114,25 @@ static void remember(struct stix *s, const struct object *o)
             return;
     }
     int r = 0;
-    struct named *slot = hm_list_add(&s->named, &r);
+    struct hm_stix_named *slot = hm_list_add(&s->named, &r);
     if (slot)
         *slot = n;
     else if (r == -ENOMEM)
         s->f->error = r;
 }
 
-static const struct named *find(const struct stix *s, struct hm_slice id)
+static const struct hm_stix_named *find(const struct hm_stix *s, struct hm_slice id)
 {
-    const struct named *all = s->named.p;
+    const struct hm_stix_named *all = s->named.p;
     for (size_t i = 0; i < s->named.count && id.len; i++)
         if (hm_slice_eq(all[i].id, id))
             return &all[i];
     return NULL;
 }
 
-static enum hm_tlp tlp_of_ref(const struct stix *s, struct hm_slice ref)
+static enum hm_tlp tlp_of_ref(const struct hm_stix *s, struct hm_slice ref)
 {
-    const struct named *n = find(s, ref);
+    const struct hm_stix_named *n = find(s, ref);
     if (n)
         return n->tlp;
     for (size_t i = 0; i < HM_ARRAY_LEN(markings); i++)
@@ -155,7 +141,7 @@ static enum hm_tlp tlp_of_ref(const struct stix *s, struct hm_slice ref)
     return HM_TLP_NONE;
 }
 
-static enum hm_tlp strictest(const struct stix *s, struct hm_slice refs)
+static enum hm_tlp strictest(const struct hm_stix *s, struct hm_slice refs)
 {
     struct hm_json j = hm_json(refs);
     enum hm_tlp t = HM_TLP_NONE;
@@ -169,217 +155,14 @@ static enum hm_tlp strictest(const struct stix *s, struct hm_slice refs)
     return t;
 }
 
-/* --- from a pattern's ways to indicators
- * --------------------------------------------------------*/
-static struct hm_slice literal_of(const struct stix *s, const struct hm_stix_term *t)
-{
-    return t->len ? hm_slice(s->pattern.texts.data + t->text, t->len) : (struct hm_slice){0};
-}
-
-/* LIKE: % any number of characters, _ one; as an expression tried on whole paths. */
-static bool like(struct hm_slice s, bool name, struct hm_buf *to)
-{
-    const char *any = name ? "[^\\\\/]*" : ".*", *one = name ? "[^\\\\/]" : ".";
-    hm_buf_clear(to);
-    hm_buf_puts(to, name ? "(?:^|[\\\\/])" : "^");
-    for (size_t i = 0; i < s.len; i++) {
-        if (s.p[i] == '%' || s.p[i] == '_') {
-            hm_buf_puts(to, s.p[i] == '%' ? any : one);
-            continue;
-        }
-        if (!((s.p[i] | 0x20) >= 'a' && (s.p[i] | 0x20) <= 'z') && s.p[i] < 0x80 &&
-            !(s.p[i] >= '0' && s.p[i] <= '9'))
-            hm_buf_put_u8(to, '\\');
-        hm_buf_put_u8(to, s.p[i]);
-    }
-    hm_buf_put_u8(to, '$');
-    return !to->error;
-}
-
-/* An expression for a name, made to look at the last part of a path only. One with ^ elsewhere than
- * at its start would never match there. */
-static bool name_regex(struct hm_slice s, struct hm_buf *to)
-{
-    bool anchored = s.len && s.p[0] == '^';
-    for (size_t i = 0; i < s.len; i++)
-        if ((s.p[i] == '^' && i && s.p[i - 1] != '[' && s.p[i - 1] != '\\') ||
-            (anchored && s.p[i] == '|'))
-            return false;
-    hm_buf_clear(to);
-    hm_buf_puts(to, "(?:^|[\\\\/])(?=[^\\\\/]*$)");
-    hm_buf_puts(to, anchored ? "(?:" : "[^\\\\/]*?(?:");
-    hm_buf_put(to, s.p + anchored, s.len - anchored);
-    hm_buf_puts(to, ")");
-    return !to->error;
-}
-
-static bool has_wildcard(struct hm_slice s)
-{
-    return s.len && (memchr(s.p, '%', s.len) || memchr(s.p, '_', s.len));
-}
-
-static enum hm_intel_reason compile_like(struct stix *s, const struct hm_stix_term *t,
-                                         struct hm_slice text, struct hm_indicator *in)
-{
-    if (t->kind == HM_INTEL_DOMAIN && text.len > 2 && text.p[0] == '%' && text.p[1] == '.' &&
-        !has_wildcard(hm_slice(text.p + 2, text.len - 2))) {
-        in->value = hm_slice(text.p + 2, text.len - 2);
-        return HM_INTEL_WHY_NONE;
-    }
-    if (!has_wildcard(text) || (t->kind == HM_INTEL_DOMAIN && !memchr(text.p, '%', text.len)))
-        return HM_INTEL_WHY_NONE; /* domains may hold _, which is plain then */
-    if (t->kind != HM_INTEL_NAME && t->kind != HM_INTEL_PATH)
-        return HM_INTEL_WHY_PATTERN_OPERATOR;
-    bool name = hm_intel_base_name(text).len == text.len;
-    in->kind = HM_INTEL_REGEX;
-    if (!like(text, name, &s->value)) {
-        s->f->error = s->value.error == -ENOMEM ? -ENOMEM : s->f->error;
-        return HM_INTEL_WHY_TOO_LONG;
-    }
-    in->value = hm_buf_slice(&s->value);
-    return HM_INTEL_WHY_NONE;
-}
-
-/* Kind and value of a term; the value may lie in s->value until the next call. */
-static enum hm_intel_reason compile(struct stix *s, const struct hm_stix_term *t,
-                                    struct hm_indicator *in)
-{
-    struct hm_slice text = literal_of(s, t);
-    if (t->refused != HM_INTEL_WHY_NONE)
-        return t->refused;
-    if (t->kind >= HM_TERM_DST_PORT)
-        return t->op == HM_STIX_EQUAL ? HM_INTEL_WHY_PATTERN_OBJECT : HM_INTEL_WHY_PATTERN_OPERATOR;
-    in->kind = (enum hm_intel_kind)t->kind;
-    in->value = text;
-    if (t->op == HM_STIX_LIKE)
-        return compile_like(s, t, text, in);
-    if (t->op == HM_STIX_SUBSET)
-        return t->kind == HM_INTEL_IP ? HM_INTEL_WHY_NONE : HM_INTEL_WHY_PATTERN_OPERATOR;
-    if (t->op == HM_STIX_EQUAL)
-        return HM_INTEL_WHY_NONE;
-    if (t->kind != HM_INTEL_NAME || !name_regex(text, &s->value)) {
-        s->f->error = s->value.error == -ENOMEM ? -ENOMEM : s->f->error;
-        return HM_INTEL_WHY_PATTERN_OPERATOR;
-    }
-    in->kind = HM_INTEL_REGEX;
-    in->value = hm_buf_slice(&s->value);
-    return HM_INTEL_WHY_NONE;
-}
-
-static void refuse(struct stix *s, const struct hm_stix_term *t, enum hm_intel_reason why)
-{
-    hm_feed_note(s->f, HM_INTEL_UNSUPPORTED, why, literal_of(s, t), (struct hm_slice){0},
-                 t->column);
-}
-
-/* How well a value alone tells the wanted from the rest; 0: not to be looked up by. */
-static int rank(const struct hm_indicator *in)
-{
-    static const int ranks[HM_INTEL_KINDS] = {
-        [HM_INTEL_SHA256] = 9, [HM_INTEL_SHA1] = 8, [HM_INTEL_MD5] = 7,  [HM_INTEL_URL] = 6,
-        [HM_INTEL_DOMAIN] = 5, [HM_INTEL_MAIL] = 4, [HM_INTEL_PATH] = 3, [HM_INTEL_IP] = 2,
-        [HM_INTEL_NAME] = 1,   [HM_INTEL_REGEX] = 0};
-    struct hm_intel_value v;
-    if (in->kind == HM_INTEL_IP &&
-        (hm_intel_value_read(HM_INTEL_IP, in->value, &v) || v.prefix != v.len * 8))
-        return 0;
-    return ranks[in->kind];
-}
-
-struct joined { /* the terms of one way; on the heap, values are large */
-    struct hm_intel_value values[HM_INTEL_TERMS_MAX];
-    struct hm_intel_term terms[HM_INTEL_TERMS_MAX];
-    size_t count;
-};
-
-static enum hm_intel_reason join_term(struct stix *s, const struct hm_stix_term *t,
-                                      struct joined *jn)
-{
-    struct hm_indicator in = {0};
-    struct hm_intel_term *to = &jn->terms[jn->count];
-    struct hm_intel_value *v = &jn->values[jn->count];
-    uint64_t port;
-    *to = (struct hm_intel_term){.kind = t->kind, .negate = t->negate, .value = v};
-    if (t->kind >= HM_TERM_DST_PORT && t->kind != HM_STIX_NO_KIND) {
-        if (t->op != HM_STIX_EQUAL || t->refused ||
-            !hm_intel_number(literal_of(s, t), 65535, &port))
-            return HM_INTEL_WHY_PATTERN_OPERATOR;
-        to->port = (uint16_t)port;
-        jn->count++;
-        return HM_INTEL_WHY_NONE;
-    }
-    enum hm_intel_reason why = compile(s, t, &in);
-    if (why == HM_INTEL_WHY_NONE && in.kind == HM_INTEL_REGEX)
-        why = HM_INTEL_WHY_PATTERN_OPERATOR;
-    if (why == HM_INTEL_WHY_NONE)
-        why = hm_intel_value_read(in.kind, in.value, v);
-    to->kind = (uint8_t)in.kind;
-    jn->count += why == HM_INTEL_WHY_NONE;
-    return why;
-}
-
-/* Several terms: looked up by the most telling one, the others must hold on the same event. */
-static void add_joined(struct stix *s, const struct hm_stix_way *w,
-                       const struct hm_indicator *common)
-{
-    const struct hm_stix_term *terms = hm_stix_terms(&s->pattern), *key = NULL;
-    int best = 0;
-    for (size_t i = 0; i < w->count; i++) {
-        const struct hm_stix_term *t = &terms[w->terms[i]];
-        struct hm_indicator in = {0};
-        if (t->negate || compile(s, t, &in) != HM_INTEL_WHY_NONE || rank(&in) <= best)
-            continue;
-        best = rank(&in);
-        key = t;
-    }
-    hm_autofree struct joined *jn = calloc(1, sizeof *jn);
-    if (!jn) {
-        s->f->error = -ENOMEM;
-        return;
-    }
-    for (size_t i = 0; i < w->count; i++) {
-        const struct hm_stix_term *t = &terms[w->terms[i]];
-        enum hm_intel_reason why = t == key ? HM_INTEL_WHY_NONE : join_term(s, t, jn);
-        if (why != HM_INTEL_WHY_NONE) {
-            refuse(s, t, why);
-            return;
-        }
-    }
-    if (!key) {
-        const struct hm_stix_term *t = &terms[w->terms[0]];
-        refuse(s, t, t->negate ? HM_INTEL_WHY_PATTERN_NOT : HM_INTEL_WHY_PATTERN_OPERATOR);
-        return;
-    }
-    struct hm_indicator in = *common;
-    if (compile(s, key, &in) == HM_INTEL_WHY_NONE)
-        hm_feed_join(s->f, &in, jn->terms, jn->count);
-}
-
-static void add_way(struct stix *s, const struct hm_stix_way *w, const struct hm_indicator *common)
-{
-    const struct hm_stix_term *t = &hm_stix_terms(&s->pattern)[w->terms[0]];
-    struct hm_indicator in = *common;
-    if (w->count > 1) {
-        add_joined(s, w, common);
-        return;
-    }
-    enum hm_intel_reason why =
-        t->negate && !t->refused ? HM_INTEL_WHY_PATTERN_NOT : compile(s, t, &in);
-    if (why == HM_INTEL_WHY_NONE)
-        hm_feed_add(s->f, &in);
-    else
-        refuse(s, t, why);
-}
-
-/* --- indicators
- * ---------------------------------------------------------------------------------*/
-static void note(struct stix *s, enum hm_intel_outcome o, enum hm_intel_reason why,
+/* --- indicators ------------------------------------------------------------------------------- */
+static void note(struct hm_stix *s, enum hm_intel_outcome o, enum hm_intel_reason why,
                  struct hm_slice value, const char *detail)
 {
     hm_feed_note(s->f, o, why, value, hm_slice_str(detail), 0);
 }
 
-static bool read_times(struct stix *s, const struct object *o, struct hm_indicator *in)
+static bool read_times(struct hm_stix *s, const struct object *o, struct hm_indicator *in)
 {
     const struct hm_slice values[] = {o->from, o->until};
     uint64_t *to[] = {&in->valid_from_s, &in->valid_until_s};
@@ -393,7 +176,7 @@ static bool read_times(struct stix *s, const struct object *o, struct hm_indicat
     return true;
 }
 
-static bool read_confidence(struct stix *s, const struct object *o, struct hm_indicator *in)
+static bool read_confidence(struct hm_stix *s, const struct object *o, struct hm_indicator *in)
 {
     uint64_t n;
     in->confidence = HM_CONFIDENCE_OPEN;
@@ -421,7 +204,7 @@ static bool only_benign(struct hm_slice types)
     return benign;
 }
 
-static bool wanted(struct stix *s, const struct object *o)
+static bool wanted(struct hm_stix *s, const struct object *o)
 {
     if (hm_json_is(o->revoked, "true"))
         note(s, HM_INTEL_REVOKED, HM_INTEL_WHY_WITHDRAWN, o->id, NULL);
@@ -436,7 +219,8 @@ static bool wanted(struct stix *s, const struct object *o)
     return false;
 }
 
-static void add_pattern(struct stix *s, struct hm_slice pattern, const struct hm_indicator *common)
+static void add_pattern(struct hm_stix *s, struct hm_slice pattern,
+                        const struct hm_indicator *common)
 {
     int r = hm_stix_pattern_parse(&s->pattern, pattern);
     size_t n;
@@ -452,14 +236,14 @@ static void add_pattern(struct stix *s, struct hm_slice pattern, const struct hm
     }
     const struct hm_stix_way *ways = hm_stix_ways(&s->pattern, &n);
     for (size_t i = 0; i < n && !s->f->error; i++)
-        add_way(s, &ways[i], common);
+        hm_stix_add_way(s, &ways[i], common);
 }
 
-static void read_indicator(struct stix *s, const struct object *o)
+static void read_indicator(struct hm_stix *s, const struct object *o)
 {
     struct hm_indicator in = {0};
     char source[256] = "";
-    const struct named *by = find(s, o->created_by);
+    const struct hm_stix_named *by = find(s, o->created_by);
     struct hm_buf pattern = HM_BUF(HM_STIX_PATTERN_MAX_BYTES);
     if (!is_string(o->type, "indicator") || !wanted(s, o) || !read_times(s, o, &in) ||
         !read_confidence(s, o, &in))
@@ -484,9 +268,8 @@ static void read_indicator(struct stix *s, const struct object *o)
     hm_buf_done(&pattern);
 }
 
-/* --- the bundle
- * ---------------------------------------------------------------------------------*/
-static void each_object(struct stix *s, struct hm_json *j, bool indicators)
+/* --- the bundle ------------------------------------------------------------------------------- */
+static void each_object(struct hm_stix *s, struct hm_json *j, bool indicators)
 {
     bool first = true;
     struct object o;
@@ -508,7 +291,7 @@ static void each_object(struct stix *s, struct hm_json *j, bool indicators)
 }
 
 /* Number of "objects" members; the state of the reader is left in *j. */
-static int pass(struct stix *s, struct hm_json *j, bool indicators)
+static int pass(struct hm_stix *s, struct hm_json *j, bool indicators)
 {
     struct hm_slice key;
     bool first = true;
@@ -527,7 +310,7 @@ static int pass(struct stix *s, struct hm_json *j, bool indicators)
     return found;
 }
 
-static void tell_end(struct stix *s, const struct hm_json *j)
+static void tell_end(struct hm_stix *s, const struct hm_json *j)
 {
     if (j->error == -ENOMEM)
         s->f->error = j->error;
@@ -545,11 +328,12 @@ static void tell_end(struct stix *s, const struct hm_json *j)
 
 int hm_read_stix(struct hm_feed *f, struct hm_error *err)
 {
-    struct stix s = {.f = f,
-                     .text = HM_BUF(HM_JSON_STRING_MAX_BYTES),
-                     .value = HM_BUF(4 * HM_INTEL_VALUE_MAX_BYTES),
-                     .label = HM_BUF(HM_JSON_STRING_MAX_BYTES),
-                     .named = {.size = sizeof(struct named), .max = HM_STIX_MARKINGS_MAX}};
+    struct hm_stix s = {
+        .f = f,
+        .text = HM_BUF(HM_JSON_STRING_MAX_BYTES),
+        .value = HM_BUF(4 * HM_INTEL_VALUE_MAX_BYTES),
+        .label = HM_BUF(HM_JSON_STRING_MAX_BYTES),
+        .named = {.size = sizeof(struct hm_stix_named), .max = HM_STIX_MARKINGS_MAX}};
     struct hm_json j;
     hm_stix_pattern_init(&s.pattern);
     pass(&s, &j, false);

@@ -28,8 +28,7 @@ static bool malformed(struct parser *p)
     return fail_at(p, -EBADMSG, HM_INTEL_WHY_PATTERN, p->at);
 }
 
-/* --- words
- * --------------------------------------------------------------------------------------*/
+/* --- words ------------------------------------------------------------------------------------ */
 static uint8_t peek(struct parser *p)
 {
     while (p->at < p->s.len && p->s.p[p->at] && strchr(" \t\r\n", p->s.p[p->at]))
@@ -110,8 +109,7 @@ static bool literal(struct parser *p, uint32_t *ret_at, uint32_t *ret_len)
            fail_at(p, p->out->texts.error, HM_INTEL_WHY_PATTERN_SIZE, p->at);
 }
 
-/* --- object paths
- * -------------------------------------------------------------------------------*/
+/* --- object paths ----------------------------------------------------------------------------- */
 static const struct {
     const char *path;
     uint8_t kind;
@@ -188,8 +186,7 @@ static void place(const char *path, struct hm_stix_term *t)
         }
 }
 
-/* --- comparisons
- * --------------------------------------------------------------------------------*/
+/* --- comparisons ------------------------------------------------------------------------------ */
 static size_t top(const struct parser *p)
 {
     return p->out->ways.len / sizeof(struct hm_stix_way);
@@ -362,8 +359,7 @@ static bool either(struct parser *p)
     return true;
 }
 
-/* --- observations
- * -------------------------------------------------------------------------------*/
+/* --- observations ----------------------------------------------------------------------------- */
 static bool refuse_operators(struct parser *p)
 {
     static const char *const words[] = {"AND", "FOLLOWEDBY", "WITHIN", "REPEATS", "START", "STOP"};

@@ -32,56 +32,6 @@ struct hm_slice hm_intel_trim(struct hm_slice s)
     return s;
 }
 
-static bool starts(struct hm_slice s, const char *with)
-{
-    size_t n = strlen(with);
-    if (s.len < n)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (fold(s.p[i]) != (uint8_t)with[i])
-            return false;
-    return true;
-}
-
-/* --- defanged forms --------------------------------------------------------------------------- */
-static const struct {
-    const char *from, *to;
-} fangs[] = {{"[.]", "."},  {"(.)", "."},     {"{.}", "."}, {"[dot]", "."}, {"(dot)", "."},
-             {"[:]", ":"},  {"[://]", "://"}, {"[/]", "/"}, {"[@]", "@"},   {"[at]", "@"},
-             {"(at)", "@"}, {"[.", "."},      {".]", "."}};
-
-static size_t fang(struct hm_slice s, const char **ret_to)
-{
-    for (size_t i = 0; i < HM_ARRAY_LEN(fangs); i++)
-        if (starts(s, fangs[i].from)) {
-            *ret_to = fangs[i].to;
-            return strlen(fangs[i].from);
-        }
-    return 0;
-}
-
-/* An IPv6 host in a URL keeps its brackets: "[." and ".]" do not occur there. */
-static bool refang(struct hm_slice s, struct hm_intel_value *v)
-{
-    const char *to;
-    v->len = 0;
-    if (starts(s, "hxxp") || starts(s, "h**p") || starts(s, "meow")) {
-        memcpy(v->bytes, "http", 4);
-        v->len = 4;
-        s = hm_slice(s.p + 4, s.len - 4);
-    }
-    while (s.len) {
-        size_t take = fang(s, &to), put = take ? strlen(to) : 1;
-        if (v->len + put > sizeof v->bytes)
-            return false;
-        memcpy(v->bytes + v->len, take ? (const uint8_t *)to : s.p, put);
-        v->len += put;
-        take += take == 0;
-        s = hm_slice(s.p + take, s.len - take);
-    }
-    return true;
-}
-
 /* --- digests ------------------------------------------------------------------------------------
  */
 static int nibble(uint8_t c)
@@ -264,7 +214,7 @@ bool hm_intel_value_domain(struct hm_slice text, struct hm_intel_value *v)
 
 static enum hm_intel_reason read_domain(struct hm_slice s, struct hm_intel_value *v)
 {
-    if (starts(s, "*."))
+    if (hm_intel_starts(s, "*."))
         s = hm_slice(s.p + 2, s.len - 2);
     else if (s.len && s.p[0] == '.')
         s = hm_slice(s.p + 1, s.len - 1);
@@ -402,7 +352,7 @@ bool hm_intel_value_url(struct hm_slice s, struct hm_intel_value *v, struct hm_s
     struct url u;
     if (s.len > sizeof v->bytes || !split_url(s, &u))
         return false;
-    bool web = u.scheme.len == 0 || starts(u.scheme, "http");
+    bool web = u.scheme.len == 0 || hm_intel_starts(u.scheme, "http");
     bool good = true;
     v->kind = HM_INTEL_URL;
     v->len = 0;
@@ -502,7 +452,7 @@ enum hm_intel_reason hm_intel_value_read(enum hm_intel_kind k, struct hm_slice t
         return HM_INTEL_WHY_NOT_TEXT;
     bool net = k == HM_INTEL_IP || k == HM_INTEL_DOMAIN || k == HM_INTEL_URL || k == HM_INTEL_MAIL;
     if (net) {
-        if (!refang(text, &plain))
+        if (!hm_intel_refang(text, &plain))
             return HM_INTEL_WHY_TOO_LONG;
         text = hm_slice(plain.bytes, plain.len);
     }

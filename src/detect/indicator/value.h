@@ -28,7 +28,10 @@ bool hm_intel_value_ip(struct hm_slice text, struct hm_intel_value *ret_v);    /
 struct hm_slice hm_intel_base_name(struct hm_slice path);                      /* after / and \ */
 /* Is b the name a or beneath it? Both in normal form. */
 bool hm_intel_domain_within(struct hm_slice b, struct hm_slice a);
-struct hm_slice hm_intel_trim(struct hm_slice s); /* blanks at both ends */
+/* fang.c: does it begin with that (lower-case) word? Defanged marks to what they stand for. */
+bool hm_intel_starts(struct hm_slice s, const char *with);
+bool hm_intel_refang(struct hm_slice s, struct hm_intel_value *ret_v); /* false: too long */
+struct hm_slice hm_intel_trim(struct hm_slice s);                      /* blanks at both ends */
 
 /* RFC 3339, a date alone, or seconds since 1970. Before 1970 is 0. */
 bool hm_intel_time(struct hm_slice text, uint64_t *ret_s);

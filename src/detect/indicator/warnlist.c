@@ -66,8 +66,7 @@ size_t hm_warnlist_count(const struct hm_warnlist *w)
            w->blocks[1].count;
 }
 
-/* --- texts
- * --------------------------------------------------------------------------------------*/
+/* --- texts ------------------------------------------------------------------------------------ */
 static int64_t keep_text(struct hm_warnlist *w, struct hm_slice s)
 {
     if (s.len > UINT16_MAX || s.len + 2 > w->texts.max - w->texts.len)
@@ -93,8 +92,7 @@ static struct hm_slice fold(struct hm_slice s, uint8_t *to, size_t cap)
     return hm_slice(to, s.len);
 }
 
-/* --- adding
- * -------------------------------------------------------------------------------------*/
+/* --- adding ----------------------------------------------------------------------------------- */
 static int add_word(struct hm_warnlist *w, struct hm_list *to, uint32_t list, struct hm_slice s)
 {
     int r = 0;
@@ -180,8 +178,7 @@ static int add_entry(struct hm_warnlist *w, enum shape shape, uint32_t list, str
     return add_word(w, &w->words, list, s);
 }
 
-/* --- reading
- * ------------------------------------------------------------------------------------*/
+/* --- reading ---------------------------------------------------------------------------------- */
 struct reading {
     struct hm_warnlist *w;
     enum shape shape;
@@ -301,8 +298,7 @@ int hm_warnlist_seal(struct hm_warnlist *w)
     return 0;
 }
 
-/* --- asking
- * -------------------------------------------------------------------------------------*/
+/* --- asking ----------------------------------------------------------------------------------- */
 static const char *applies(const struct hm_warnlist *w, uint32_t list, enum hm_intel_kind kind)
 {
     const struct list *l = (const struct list *)w->lists.p + list;
