@@ -507,8 +507,8 @@ static void duplicates_keep_the_best_of_each(void **state)
     assert_int_equal(h.valid_from_s, 1672531200);
     assert_int_equal(h.valid_until_s, 1706745600);
     same_text(h.label, "strong");
-    assert_true(h.source.len == 4 && memmem(h.source.p, 4, "A", 1) &&
-                memmem(h.source.p, 4, "B", 1));
+    assert_true(h.source.p && h.source.len == 4 && memmem(h.source.p, h.source.len, "A", 1) &&
+                memmem(h.source.p, h.source.len, "B", 1));
     assert_int_equal(hm_intel_find(l.i, HM_INTEL_IP, ip4("\xcb\0\x71\xff"), NOW, keep_hit, &h), 1);
     assert_int_equal(h.confidence, 60);
     hm_intel_free(l.i);
