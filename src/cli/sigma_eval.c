@@ -17,6 +17,21 @@ struct eval {
     bool closed; /* nobody reads our output any more */
 };
 
+/* A rule with a deprecated aggregation is read as a correlation and a part of it ("id#1"): nobody
+ * wrote that part, so nobody is told of it. */
+static bool is_part(const struct eval *e, const struct hm_sigma_entry *rule)
+{
+    const char *mark = rule->silent ? strrchr(rule->info.id, '#') : NULL;
+    size_t n = hm_sigma_correlation_count(e->set.collection), len;
+    for (size_t i = 0; mark && i < n; i++) {
+        const char *id = hm_sigma_correlation_at(e->set.collection, i)->info.id;
+        len = (size_t)(mark - rule->info.id);
+        if (strlen(id) == len && memcmp(id, rule->info.id, len) == 0)
+            return true;
+    }
+    return false;
+}
+
 static int render_ids(struct eval *e, struct hm_buf *texts)
 {
     size_t rules = hm_sigma_rule_count(e->set.collection);
@@ -27,7 +42,9 @@ static int render_ids(struct eval *e, struct hm_buf *texts)
     for (size_t i = 0; ends && i < n; i++) {
         const char *id = i < rules ? hm_sigma_rule_at(e->set.collection, i)->info.id
                                    : hm_sigma_correlation_at(e->set.collection, i - rules)->info.id;
-        hm_sigma_json(hm_slice_str(id), texts);
+        bool part = i < rules && is_part(e, hm_sigma_rule_at(e->set.collection, i));
+        if (!part) /* no text: not told */
+            hm_sigma_json(hm_slice_str(id), texts);
         ends[i + 1] = texts->len;
     }
     bool ok = ends && e->ids && e->fired && !texts->error;
@@ -89,8 +106,9 @@ static void put_rules(struct eval *e, const uint32_t *rules, size_t count)
 {
     put_line(e, "rules");
     hm_buf_put_u8(&e->out, '[');
-    for (size_t i = 0; i < count; i++)
-        put_id(e, rules[i], i > 0);
+    for (size_t i = 0, put = 0; i < count; i++)
+        if (e->ids[rules[i]].len)
+            put_id(e, rules[i], put++ > 0);
     hm_buf_puts(&e->out, "]}\n");
 }
 

@@ -169,6 +169,21 @@ printf '{"host":"a","winlog":{"EventID":4624,"Channel":"Security"}}\n{"host":"a"
 check eval-field 1 "$hinomi" sigma eval --field winlog --rules rules other.ndjson
 has eval-field out '{"line":1,"rules":["'$success'"]}'
 has eval-field out '{"line":2,"error":"'
+# A deprecated aggregation is a correlation under the rule's own id.
+cat >aggregation.yml <<'Y'
+title: Old aggregation
+id: 22222222-2222-4333-8444-555555555555
+logsource: {product: windows, service: security}
+detection:
+    selection: {EventID: 4625}
+    timeframe: 5m
+    condition: selection | count() by User > 1
+Y
+head -3 events.ndjson | grep eva >eva.ndjson
+check eval-aggregation 0 "$hinomi" sigma eval --rules aggregation.yml eva.ndjson
+same eval-aggregation '{"line":1,"rules":[]}
+{"line":2,"rules":[]}
+{"line":2,"correlations":["22222222-2222-4333-8444-555555555555"]}'
 # A pipe's lines are answered when they come, not at the end.
 mkfifo in
 "$hinomi" sigma eval --rules rules - <in >streamed &
