@@ -1,6 +1,6 @@
 /* What rules may ask about a process beyond its own event: its ancestors, a deceiving name, who
  * wrote its executable, root without an explanation, its tree. With these, behaviours that plain
- * Sigma cannot say are Sigma rules (docs/adr/0012, docs/modules/behaviour.md). Owns the memory of
+ * Sigma cannot say are Sigma rules (docs/adr/0009, docs/modules/behaviour.md). Owns the memory of
  * recent writes; refuses to know rules. Bounded; nothing is allocated after _new. */
 #pragma once
 #include "agent/engine/table.h"

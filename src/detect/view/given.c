@@ -26,7 +26,7 @@ bool hm_given(uint64_t action, enum hm_field f)
     for (size_t i = 0; i < HM_ARRAY_LEN(always); i++)
         if (always[i] == f)
             return true;
-    /* lent to the rules with every event of a known process (docs/adr/0012) */
+    /* lent to the rules with every event of a known process (docs/adr/0009) */
     if (hm_fields[f].number >= hm_fields[HM_F_CONTEXT_ANCESTORS].number)
         return hm_given(action, HM_F_PROCESS_KEY);
     for (size_t i = 0; i < HM_ARRAY_LEN(given); i++)
