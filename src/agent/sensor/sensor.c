@@ -101,8 +101,11 @@ static int load_best(struct hm_sensor *s, const struct hm_sensor_options *o, str
     int e = 0;
     for (int give_up = GIVE_UP_NOTHING; give_up < GIVE_UP_ALL; give_up++) {
         e = open_and_load(s, o, give_up, err);
-        if (e == 0)
+        if (e == 0) {
+            if (err)
+                *err = (struct hm_error){0}; /* of a step that asked for more: the report says so */
             return 0;
+        }
         hm_debug("sensor: step %d of giving up: %d", give_up, e);
     }
     return e == -EPERM

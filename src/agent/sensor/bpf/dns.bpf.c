@@ -5,7 +5,8 @@
  * machine's names are seen, with the resolver as who asked. No packet is ever held back. */
 #pragma once
 
-#define DNS_PORT 53
+#define DNS_PORT   53
+#define DNS_HEADER 12
 
 struct {
     __uint(type, BPF_MAP_TYPE_SK_STORAGE);
@@ -89,7 +90,7 @@ int hm_dns_answer(struct __sk_buff *skb)
         return 1;
     struct dns_scratch *s = bpf_map_lookup_elem(&dns_scratch, &zero);
     __u64 n = skb->len - off - 8;
-    if (!s || skb->len < off + 8 + 12)
+    if (!s || skb->len < off + 8 + DNS_HEADER)
         return 1;
     if (n > HM_SENSOR_DNS_MAX)
         n = HM_SENSOR_DNS_MAX;
@@ -103,7 +104,8 @@ int hm_dns_answer(struct __sk_buff *skb)
     s->rec.h.type = HM_REC_DNS;
     s->rec.h.version = HM_RECORD_VERSION;
     s->rec.h.boot_ns = bpf_ktime_get_boot_ns();
-    if (n < 1 || bpf_skb_load_bytes(skb, off + 8, s->payload, n)) {
+    /* 6.1 learns nothing from "not 0": a message has at least its header */
+    if (n < DNS_HEADER || bpf_skb_load_bytes(skb, off + 8, s->payload, n)) {
         count_error(HM_PROG_DNS);
         return 1;
     }
