@@ -18,4 +18,4 @@ int hm_engine_main(void);
 int hm_inspect_main(void);
 int hm_uplink_main(void);
 int hm_journal_main(void); /* becomes journalctl, whose output the engine reads */
-int hm_probe_main(void); /* short-lived: tries connections for isolation's proof */
+int hm_probe_main(void);   /* short-lived: tries connections for isolation's proof */

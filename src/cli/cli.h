@@ -92,8 +92,8 @@ int hm_cmd_yara(struct hm_cli *c);  /* yara.c */
 /* Takes its words as they are: its options may come several times. sigma.c */
 int hm_cmd_sigma(struct hm_cli *c, int argc, char **argv);
 int hm_cmd_content(struct hm_cli *c); /* content.c */
-int hm_cmd_schema(struct hm_cli *c); /* schema.c */
-int hm_cmd_intel(struct hm_cli *c);  /* intel.c */
+int hm_cmd_schema(struct hm_cli *c);  /* schema.c */
+int hm_cmd_intel(struct hm_cli *c);   /* intel.c */
 int hm_cmd_version(struct hm_cli *c);
 
 void hm_print_event(struct hm_cli *c, const cJSON *e); /* one line */

@@ -45,7 +45,6 @@ int hm_sigma_correlator(const struct hm_sigma_set *s,
     return hm_correlator_new(&set, NULL, problem, ctx, &r->correlator);
 }
 
-
 static int compile(const struct hm_sigma_set *s, struct hm_sigma_running *r, struct hm_error *err)
 {
     struct hm_ruleset_options o = {

@@ -26,5 +26,6 @@
 #define HM_BUNDLE_MANIFEST_MAX (HM_BUNDLE_PARTS_MAX * (HM_BUNDLE_PATH_MAX + 42u) + 4u)
 /* A CONTENT_CHUNK: below the packet limit of our own processes' sockets, a few a second suffice. */
 #define HM_CONTENT_CHUNK (128 * 1024)
-/* Content that is older than this was made for another time; an offline site imports once a year. */
+/* Content that is older than this was made for another time; an offline site imports once a year.
+ */
 #define HM_CONTENT_LIFE_MAX_MS (400ull * 24 * 3600 * 1000)

@@ -38,7 +38,7 @@ struct behaviour {
     bool own_sensor; /* counters from zero, a ring of ring_bytes (0: default) */
     uint32_t ring_bytes, args_ring_bytes;
     uint32_t calls; /* rare system calls that are watched, by place in calls.def */
-    bool deaf; /* nobody consumes while it acts */
+    bool deaf;      /* nobody consumes while it acts */
 };
 extern const struct behaviour process_behaviours[], image_behaviours[], network_behaviours[],
     limit_behaviours[], call_behaviours[], dns_behaviours[];

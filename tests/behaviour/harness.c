@@ -367,7 +367,7 @@ static bool wanted(const char *name, int argc, char **argv)
 int main(int argc, char **argv)
 {
     const struct behaviour *const all[] = {process_behaviours, image_behaviours, network_behaviours,
-                                           limit_behaviours, call_behaviours, dns_behaviours};
+                                           limit_behaviours,   call_behaviours,  dns_behaviours};
     int results[3] = {0};
     hm_log_init("behaviour", 2);
     setvbuf(stdout, NULL, _IOLBF, 0);

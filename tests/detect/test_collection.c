@@ -435,7 +435,8 @@ static void reads_the_corpus(void **state)
         "Legitimate_Countries: [JP]\nUnLegitCountries: [XX]\nKNOWN_LOCATION: [l]\n"
         "Important_AppIds: [i]\nKnown_Location: [l]\nHomeTenantID: [t]\nApprovedUserUpn: [u]\n"
         "Approved_Inviters: [i]\nknown_cdcs: [c]\n"
-        "Legitimate_IP_Ranges: [i]\nUnApprovedIp: [i]\nUnApprovedDevice: [d]\ndc_ip_addresses: [i]\nDomainControllers: [d]\n";
+        "Legitimate_IP_Ranges: [i]\nUnApprovedIp: [i]\nUnApprovedDevice: [d]\ndc_ip_addresses: "
+        "[i]\nDomainControllers: [d]\n";
     hm_autoclose int dir = open(HM_SIGMA_DIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (dir < 0) {
         print_message("SKIPPED: %s is not there\n", HM_SIGMA_DIR);

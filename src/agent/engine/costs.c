@@ -192,7 +192,8 @@ static void look(struct hm_costs *c, size_t i, const struct hm_match_scratch *sc
 {
     struct rule_state *s = &c->state[i];
     struct hm_rule_cost_report now = hm_ruleset_cost(scratch, i);
-    /* ns is scaled from another clock at each reading, and may come out a little less than before. */
+    /* ns is scaled from another clock at each reading, and may come out a little less than before.
+     */
     struct hm_rule_cost_report spent = {now.evaluations - s->last.evaluations,
                                         now.matches - s->last.matches,
                                         now.ns > s->last.ns ? now.ns - s->last.ns : 0};

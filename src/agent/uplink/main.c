@@ -242,9 +242,14 @@ static int on_message(void *ctx, uint16_t number, struct hm_slice payload)
         uint16_t number;
         int (*handle)(struct uplink *u, struct hm_slice payload);
     } table[] = {
-        {HM_MSG_WELCOME, on_welcome}, {HM_MSG_REFUSED, on_refused},  {HM_MSG_ACK, on_ack},
-        {HM_MSG_FORK, on_fork},       {HM_MSG_ORDER_PUSH, on_order}, {HM_MSG_PING, on_ping},
-        {HM_MSG_PONG, on_pong},       {HM_MSG_CONTENT_OFFER, on_offer},
+        {HM_MSG_WELCOME, on_welcome},
+        {HM_MSG_REFUSED, on_refused},
+        {HM_MSG_ACK, on_ack},
+        {HM_MSG_FORK, on_fork},
+        {HM_MSG_ORDER_PUSH, on_order},
+        {HM_MSG_PING, on_ping},
+        {HM_MSG_PONG, on_pong},
+        {HM_MSG_CONTENT_OFFER, on_offer},
         {HM_MSG_CONTENT_CHUNK, on_chunk},
     };
     for (size_t i = 0; i < HM_ARRAY_LEN(table); i++)

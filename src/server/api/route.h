@@ -51,8 +51,8 @@ void hm_handle_drill(struct hm_worker *w, struct hm_call *c);
 void hm_handle_tokens(struct hm_worker *w, struct hm_call *c); /* handle_token.c */
 void hm_handle_token_new(struct hm_worker *w, struct hm_call *c);
 void hm_handle_token_revoke(struct hm_worker *w, struct hm_call *c);
-void hm_handle_rules(struct hm_worker *w, struct hm_call *c); /* handle_rules.c */
-void hm_handle_audit(struct hm_worker *w, struct hm_call *c); /* handle_audit.c */
+void hm_handle_rules(struct hm_worker *w, struct hm_call *c);   /* handle_rules.c */
+void hm_handle_audit(struct hm_worker *w, struct hm_call *c);   /* handle_audit.c */
 void hm_handle_content(struct hm_worker *w, struct hm_call *c); /* handle_content.c */
 void hm_handle_content_endpoints(struct hm_worker *w, struct hm_call *c);
 void hm_handle_content_version(struct hm_worker *w, struct hm_call *c);

@@ -17,7 +17,7 @@ struct hm_package { /* the agent's .deb */
 
 struct hm_shared {
     char database[4096], store[4096], journal[4096];
-    char content[4096];                        /* bodies: core/content */
+    char content[4096];                  /* bodies: core/content */
     uint8_t root_key[65], key_set[4096]; /* public: what other servers pin, who signs content */
     size_t root_key_len, key_set_len;
     char public_host[512], agents_listen[512], console_listen[512], language[8];

@@ -82,7 +82,8 @@ static int gather_one(struct hm_parquet *s, uint64_t number, struct hm_slice dat
     *it = (struct item){.number = number, .at = s->gathered.len, .len = data.len, .tenant = -1};
     if (aside)
         it->len = 0; /* nothing to set aside again */
-    else if (hm_gateway_record_parse(data, &rec) == 0 && hm_batch_head(rec.batch, &head, NULL) == 0) {
+    else if (hm_gateway_record_parse(data, &rec) == 0 &&
+             hm_batch_head(rec.batch, &head, NULL) == 0) {
         it->tenant = tenant_index(s, rec.tenant);
         if (it->tenant < 0) {
             s->full = true; /* the reader is sought back here after this write */
@@ -148,8 +149,8 @@ static void name_file(const struct hm_parquet *s, int tenant, struct hm_segment 
     for (size_t i = 0; i < s->item_count; i++)
         if (s->items[i].tenant == tenant) {
             seg->first_record = s->items[i].number;
-            (void)!hm_gateway_record_parse(hm_slice(s->gathered.data + s->items[i].at, s->items[i].len),
-                                   &rec);
+            (void)!hm_gateway_record_parse(
+                hm_slice(s->gathered.data + s->items[i].at, s->items[i].len), &rec);
             break;
         }
     time_t t = (time_t)(rec.received_ns / 1000000000);
@@ -312,7 +313,8 @@ static int gather_range(struct hm_parquet *s, const struct hm_segment *seg)
         s->next = number + 1;
         if (s->item_count == ITEMS_MAX)
             return -E2BIG;
-        if (hm_gateway_record_parse(data, &rec) == 0 && hm_slice_eq(rec.tenant, hm_slice_str(seg->tenant)))
+        if (hm_gateway_record_parse(data, &rec) == 0 &&
+            hm_slice_eq(rec.tenant, hm_slice_str(seg->tenant)))
             r = gather_one(s, number, data);
         else
             r = 0;

@@ -241,8 +241,7 @@ static enum hm_handled on_pong(struct hm_session *s, struct hm_slice payload)
 
 static enum hm_handled on_content_get(struct hm_session *s, struct hm_slice payload)
 {
-    return hm_content_get(s, payload) ? refuse(s, HM_REFUSAL_MALFORMED, "CONTENT_GET")
-                                      : HM_HANDLED;
+    return hm_content_get(s, payload) ? refuse(s, HM_REFUSAL_MALFORMED, "CONTENT_GET") : HM_HANDLED;
 }
 
 static const struct {
@@ -250,9 +249,12 @@ static const struct {
     uint16_t number;
     enum hm_handled (*handle)(struct hm_session *s, struct hm_slice payload);
 } table[] = {
-    {HM_SESSION_FIRST, HM_MSG_HELLO, on_hello}, {HM_SESSION_FIRST, HM_MSG_ENROLL, on_enroll},
-    {HM_SESSION_OPEN, HM_MSG_BATCH, on_batch},  {HM_SESSION_OPEN, HM_MSG_PING, on_ping},
-    {HM_SESSION_OPEN, HM_MSG_PONG, on_pong},    {HM_SESSION_OPEN, HM_MSG_CONTENT_GET, on_content_get},
+    {HM_SESSION_FIRST, HM_MSG_HELLO, on_hello},
+    {HM_SESSION_FIRST, HM_MSG_ENROLL, on_enroll},
+    {HM_SESSION_OPEN, HM_MSG_BATCH, on_batch},
+    {HM_SESSION_OPEN, HM_MSG_PING, on_ping},
+    {HM_SESSION_OPEN, HM_MSG_PONG, on_pong},
+    {HM_SESSION_OPEN, HM_MSG_CONTENT_GET, on_content_get},
 };
 
 enum hm_handled hm_session_handle(struct hm_session *s, uint16_t number, struct hm_slice payload)

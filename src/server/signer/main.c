@@ -1,5 +1,5 @@
-/* The role `signer`: holds the CA key, the order key and the content key, answers core's two requests, has no
- * network. Owns the loop and the table of requests; sign.c judges. */
+/* The role `signer`: holds the CA key, the order key and the content key, answers core's two
+ * requests, has no network. Owns the loop and the table of requests; sign.c judges. */
 #include "server/messages.h"
 #include "server/roles.h"
 #include "server/signer/sign.h"

@@ -14,7 +14,7 @@ void hm_signer_done(struct hm_signer *s);
  * Errors:  -EBADMSG malformed; -EKEYREJECTED bad signature or not P-256; -EINVAL endpoint id. */
 int hm_signer_csr(const struct hm_signer *s, struct hm_slice csr, struct hm_slice endpoint,
                   struct hm_buf *ret_der, struct hm_buf *ret_serial) HM_CHECK;
-/* A SIGNED statement: an order that is well formed and within limits, the present time, or content made now.
- * Errors:  -EPERM another domain; -EBADMSG malformed; -ERANGE time or life span. */
+/* A SIGNED statement: an order that is well formed and within limits, the present time, or content
+ * made now. Errors:  -EPERM another domain; -EBADMSG malformed; -ERANGE time or life span. */
 int hm_signer_statement(const struct hm_signer *s, struct hm_slice domain, struct hm_slice payload,
                         uint64_t now_ms, struct hm_buf *out) HM_CHECK;

@@ -25,8 +25,8 @@ static const struct {
     {HM_ROLE_CORE, HM_ROLE_CONTENT},
 };
 /* Who feeds others stops first, so that what is on its way still arrives. */
-static const enum hm_server_role stop_order[] = {HM_ROLE_API, HM_ROLE_GATEWAY,
-                                                 HM_ROLE_CONTENT, HM_ROLE_CORE, HM_ROLE_SIGNER};
+static const enum hm_server_role stop_order[] = {HM_ROLE_API, HM_ROLE_GATEWAY, HM_ROLE_CONTENT,
+                                                 HM_ROLE_CORE, HM_ROLE_SIGNER};
 
 void hm_children_init(struct hm_children *s, const struct hm_server_config *c)
 {
