@@ -190,7 +190,7 @@ mkfifo in
 pid=$!
 exec 3>in
 head -1 events.ndjson >&3
-for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
     [ -s streamed ] && break
     sleep 0.1
 done
