@@ -172,7 +172,9 @@ static void child_main(struct child *c)
     struct hm_error err = {0};
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+#ifndef __SANITIZE_ADDRESS__ /* whose shadow alone is larger */
     limit(RLIMIT_AS, CHILD_MEMORY_BYTES);
+#endif
     limit(RLIMIT_CPU, CHILD_CPU_SECONDS);
     limit(RLIMIT_FSIZE, 0); /* pipes are no files */
     limit(RLIMIT_CORE, 0);

@@ -194,6 +194,7 @@ void hm_core_free(struct hm_core *c)
     hm_alerts_free(c->alerts);
     hm_context_free(c->context);
     hm_costs_free(c->costs);
+    hm_sequence_free(c->sequence);
     hm_scans_free(c->scans);
     hm_hashes_free(c->hashes);
     hm_stats_free(c->stats);
