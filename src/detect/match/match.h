@@ -56,3 +56,20 @@ struct hm_scratch_stats {
     uint64_t regex_limits; /* expressions that backtracked too long and were tried otherwise */
 };
 struct hm_scratch_stats hm_scratch_stats(const struct hm_scratch *s);
+
+/* What is left of these sources for events of one shape. varies: bits over the names, the fields
+ * whose value is known only with the event; known: a view of the others that are there (its
+ * `present` says which), with the value that they have in each event of the shape. What is in
+ * neither is absent.
+ * Owns:    *ret_part is the caller's, hm_program_part_free(); good as long as p is.
+ * Errors:  -ENOMEM. Threads: read-only once made, may be shared. */
+struct hm_program_part;
+int hm_program_part_new(const struct hm_program *p, const uint32_t *sources, size_t count,
+                        const struct hm_view *known, const uint64_t *varies,
+                        struct hm_program_part **ret_part) HM_CHECK;
+void hm_program_part_free(struct hm_program_part *part);
+bool hm_program_part_empty(const struct hm_program_part *part); /* no rule can match */
+/* As hm_program_match() with the part's sources, for an event of its shape. */
+size_t hm_program_match_part(const struct hm_program_part *part, struct hm_scratch *s,
+                             const struct hm_view *v, const uint64_t *off,
+                             const uint32_t **ret_rules);

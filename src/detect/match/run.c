@@ -4,6 +4,7 @@
 #include "detect/limits.h"
 #include "detect/match/limits.h"
 #include "detect/match/build.h"
+#include "detect/match/part.h"
 #include "detect/match/scratch.h"
 #include "detect/match/ticks.h"
 #include <arpa/inet.h>
@@ -167,11 +168,9 @@ static bool has_bit(const uint64_t *bits, uint32_t i)
     return bits[i / 64] >> (i % 64) & 1;
 }
 
-static void take_keywords(struct hm_scratch *s, const struct hm_view *v, const uint64_t *wanted)
+static void take_keywords(struct hm_scratch *s, const struct hm_view *v)
 {
     const struct hm_program *p = s->p;
-    if (p->keywords == HM_NO_INDEX || !has_bit(wanted, p->keywords))
-        return;
     if (p->fields[p->keywords].exists != HM_NO_INDEX)
         set_test(s, p->fields[p->keywords].exists);
     if (v->all_texts.p && !hm_scan_may(s, &p->fields[p->keywords], v->all_texts))
@@ -179,7 +178,7 @@ static void take_keywords(struct hm_scratch *s, const struct hm_view *v, const u
     v->each_text(v, take_keyword, s);
 }
 
-static void take_fields(struct hm_scratch *s, const struct hm_view *v, const uint64_t *wanted)
+void hm_run_fields(struct hm_scratch *s, const struct hm_view *v, const uint64_t *wanted)
 {
     const struct hm_program *p = s->p;
     if (!v->present) {
@@ -248,7 +247,7 @@ static void add_row(uint64_t *to, const uint64_t *row, size_t words)
 }
 
 /* Rules and fields of the event's sources; of one: where they are. */
-static void gather(struct hm_scratch *s, const uint32_t *sources, size_t count,
+void hm_run_gather(struct hm_scratch *s, const uint32_t *sources, size_t count,
                    const uint64_t **ret_allowed, const uint64_t **ret_wanted)
 {
     const struct hm_program *p = s->p;
@@ -267,28 +266,60 @@ static void gather(struct hm_scratch *s, const uint32_t *sources, size_t count,
     *ret_wanted = s->wanted;
 }
 
+/* Rules without a trigger. */
+void hm_run_always(const struct hm_program *p, const uint32_t *sources, size_t count,
+                   uint64_t *rules)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct hm_span run = p->always[sources[i]];
+        for (uint32_t k = 0; k < run.count; k++) {
+            uint32_t rule = p->ids[run.first + k];
+            rules[rule / 64] |= UINT64_C(1) << (rule % 64);
+        }
+    }
+}
+
+static void begin(struct hm_scratch *s, const struct hm_view *v)
+{
+    memset(s->known, 0, s->lazy_words * 8);
+    s->view = v;
+    s->hit_count = 0;
+    s->stats.events++;
+}
+
 size_t hm_program_match(const struct hm_program *p, struct hm_scratch *s, const struct hm_view *v,
                         const uint32_t *sources, size_t source_count, const uint64_t *off,
                         const uint32_t **ret_rules)
 {
     const uint64_t *allowed, *wanted;
+    begin(s, v);
     memset(s->tests, 0, s->test_words * 8);
     memset(s->rules, 0, s->rule_words * 8);
-    memset(s->known, 0, s->lazy_words * 8);
-    s->view = v;
-    s->hit_count = 0;
-    s->stats.events++;
-    gather(s, sources, source_count, &allowed, &wanted);
-    take_fields(s, v, wanted);
-    take_keywords(s, v, wanted);
-    for (size_t i = 0; i < source_count; i++) {
-        struct hm_span run = p->always[sources[i]];
-        for (uint32_t k = 0; k < run.count; k++) {
-            uint32_t rule = p->ids[run.first + k];
-            s->rules[rule / 64] |= UINT64_C(1) << (rule % 64);
-        }
-    }
+    hm_run_gather(s, sources, source_count, &allowed, &wanted);
+    hm_run_fields(s, v, wanted);
+    if (p->keywords != HM_NO_INDEX && has_bit(wanted, p->keywords))
+        take_keywords(s, v);
+    hm_run_always(p, sources, source_count, s->rules);
     try_rules(s, allowed, off);
+    *ret_rules = s->hits;
+    return s->hit_count;
+}
+
+size_t hm_program_match_part(const struct hm_program_part *part, struct hm_scratch *s,
+                             const struct hm_view *v, const uint64_t *off,
+                             const uint32_t **ret_rules)
+{
+    begin(s, v);
+    memcpy(s->tests, part->tests, s->test_words * 8);
+    memcpy(s->rules, part->rules, s->rule_words * 8);
+    for (size_t i = 0; i < part->field_count; i++)
+        take_field(s, &s->p->fields[part->fields[i]], v);
+    if (part->keywords)
+        take_keywords(s, v);
+    for (size_t i = 0; i < part->wait_count; i++)
+        if (has_bit(s->tests, part->waits[i].test))
+            s->rules[part->waits[i].rule / 64] |= UINT64_C(1) << (part->waits[i].rule % 64);
+    try_rules(s, part->allowed, off);
     *ret_rules = s->hits;
     return s->hit_count;
 }

@@ -25,6 +25,7 @@ void hm_ruleset_free(struct hm_ruleset *rs)
 {
     if (!rs)
         return;
+    hm_set_parts_free(rs);
     hm_program_free(rs->program);
     hm_program_free(rs->router);
     hm_bindings_free(rs->bindings);
@@ -188,7 +189,8 @@ int hm_set_finish(struct hm_ruleset *rs)
         if (!(rs->by_action[v] = calloc(HM_SET_ACTIONS, sizeof *rs->by_action[v])))
             return -ENOMEM;
     index_sources(rs);
-    return hm_bindings_new(rs->names, &rs->bindings);
+    int r = hm_bindings_new(rs->names, &rs->bindings);
+    return r ? r : hm_set_parts(rs);
 }
 
 /* From the trees, which the finished set no longer has. */

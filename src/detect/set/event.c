@@ -1,6 +1,6 @@
 /* Owns how our own events are matched: each by the views that some rule of its action needs, and a
  * rule told once however many readings of the event it matches. */
-#include "detect/set/set.h"
+#include "detect/set/parts.h"
 #include "detect/view/logs.h"
 
 static void note(struct hm_match_scratch *s, const uint32_t *rules, size_t n)
@@ -18,13 +18,10 @@ struct matching {
     bool several;
 };
 
-static void match_reading(struct matching *m, const struct hm_reading *r, size_t sources)
+/* The rules that one reading hit. */
+static void hits(struct matching *m, const uint32_t *rules, size_t n)
 {
-    const struct hm_ruleset *rs = m->rs;
     struct hm_match_scratch *s = m->s;
-    const uint32_t *rules;
-    size_t n = hm_program_match(rs->program, s->s, &r->view, s->sources, sources,
-                                rs->any_off ? rs->off : NULL, &rules);
     if (n == 0)
         return;
     if (!m->count) { /* the scratch's list is its own until the next match */
@@ -34,27 +31,81 @@ static void match_reading(struct matching *m, const struct hm_reading *r, size_t
         return;
     }
     if (!m->several) {
-        memset(s->seen, 0, (rs->count / 64 + 1) * sizeof *s->seen);
+        memset(s->seen, 0, (m->rs->count / 64 + 1) * sizeof *s->seen);
         note(s, m->rules, m->count);
         m->several = true;
     }
     note(s, rules, n);
 }
 
-static void match_view(struct matching *m, enum hm_view_kind view, uint64_t action)
+static const uint64_t *switched_off(const struct matching *m)
+{
+    return m->rs->any_off ? m->rs->off : NULL;
+}
+
+static void match_reading(struct matching *m, const struct hm_reading *r, size_t sources)
+{
+    const uint32_t *rules;
+    size_t n = hm_program_match(m->rs->program, m->s->s, &r->view, m->s->sources, sources,
+                                switched_off(m), &rules);
+    hits(m, rules, n);
+}
+
+static void match_part(struct matching *m, const struct hm_reading *r,
+                       const struct hm_program_part *part)
+{
+    const uint32_t *rules;
+    size_t n = hm_program_match_part(part, m->s->s, &r->view, switched_off(m), &rules);
+    hits(m, rules, n);
+}
+
+static uint32_t source_of(const struct hm_ruleset *rs, enum hm_view_kind view, uint64_t action)
+{
+    uint32_t own = action < HM_SET_ACTIONS ? rs->by_action[view][action] : 0;
+    return own ? own : rs->every[view];
+}
+
+static void match_own(struct matching *m, uint64_t action)
 {
     const struct hm_ruleset *rs = m->rs;
     struct hm_reading readings[HM_READINGS_MAX];
-    size_t sources = 0;
-    if (rs->every[view])
-        m->s->sources[sources++] = rs->every[view];
-    if (action < HM_SET_ACTIONS && rs->by_action[view][action])
-        m->s->sources[sources++] = rs->by_action[view][action];
-    if (!sources)
+    uint32_t source = source_of(rs, HM_VIEW_EVENT, action);
+    if (!source || hm_program_part_empty(rs->parts->own[source]))
         return;
-    size_t n = hm_readings(rs->bindings, view, m->e, readings);
+    size_t n = hm_readings(rs->bindings, HM_VIEW_EVENT, m->e, readings);
+    for (size_t i = 0; i < n; i++)
+        match_part(m, &readings[i], rs->parts->own[source]);
+}
+
+/* Records of which nothing is known beforehand. */
+static void match_unusual(struct matching *m, uint32_t source)
+{
+    struct hm_reading readings[HM_READINGS_MAX];
+    size_t sources = 0, n = hm_readings(m->rs->bindings, HM_VIEW_AUDITD, m->e, readings);
+    if (m->rs->every[HM_VIEW_AUDITD] && m->rs->every[HM_VIEW_AUDITD] != source)
+        m->s->sources[sources++] = m->rs->every[HM_VIEW_AUDITD];
+    m->s->sources[sources++] = source;
     for (size_t i = 0; i < n; i++)
         match_reading(m, &readings[i], sources);
+}
+
+static void match_records(struct matching *m, uint64_t action)
+{
+    const struct hm_ruleset *rs = m->rs;
+    struct hm_reading readings[HM_READINGS_MAX];
+    uint32_t source = source_of(rs, HM_VIEW_AUDITD, action);
+    if (!source)
+        return;
+    const struct hm_set_records *records = &rs->parts->records[source];
+    if (!records->event || !hm_audit_usual(records->event, m->e)) {
+        match_unusual(m, source);
+        return;
+    }
+    if (!records->wanted)
+        return;
+    size_t n = hm_audit_readings(rs->bindings, m->e, records->wanted, readings);
+    for (size_t i = 0; i < n; i++)
+        match_part(m, &readings[i], records->of[readings[i].record]);
 }
 
 static void match_logs(struct matching *m)
@@ -98,8 +149,8 @@ size_t hm_ruleset_match_event(const struct hm_ruleset *rs, struct hm_match_scrat
                 match_reading(&m, &r[i], 1);
         }
     } else {
-        match_view(&m, HM_VIEW_EVENT, action);
-        match_view(&m, HM_VIEW_AUDITD, action);
+        match_own(&m, action);
+        match_records(&m, action);
         if (action == HM_ACTION_FOREIGN_LOG)
             match_logs(&m);
     }

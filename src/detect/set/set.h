@@ -57,6 +57,7 @@ struct hm_ruleset {
     size_t hint_count;
     uint32_t *hints; /* fields: a record that has none of them is tried by every rule */
     bool routed;
+    struct hm_set_parts *parts; /* EVENTS: what each source's events leave of the program */
     uint64_t calls; /* EVENTS: rare system calls that some rule asks for; bit i: hm_call_at(i) */
 };
 
@@ -73,6 +74,9 @@ struct hm_match_scratch {
 struct hm_ruleset *hm_set_new(void);
 /* What follows from the parts and is not written: tables, bindings. */
 int hm_set_finish(struct hm_ruleset *rs) HM_CHECK;
+/* --- parts.c --------------------------------------------------------------------------------- */
+int hm_set_parts(struct hm_ruleset *rs) HM_CHECK;
+void hm_set_parts_free(struct hm_ruleset *rs);
 /* --- record.c: the tables as a program ---------------------------------------------------------
  */
 int hm_set_router(struct hm_ruleset *rs, const struct hm_ruleset_options *o,

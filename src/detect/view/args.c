@@ -44,17 +44,19 @@ bool hm_args_next(struct hm_args *a, struct hm_slice *ret_arg)
     size_t skip = n < a->rest.len ? n + 1 : n;
     a->done = a->exact ? !a->lengths.len : n == a->rest.len;
     a->rest = hm_slice(a->rest.p + skip, a->rest.len - skip);
+    a->next++;
     return true;
 }
 
-bool hm_args_at(const struct hm_event *e, size_t i, struct hm_slice *ret_arg)
+bool hm_args_at(struct hm_args *a, const struct hm_event *e, size_t i, struct hm_slice *ret_arg)
 {
-    struct hm_args a;
-    hm_args_begin(e, &a);
-    for (size_t n = 0; hm_args_next(&a, ret_arg); n++)
-        if (n == i)
-            return true;
-    return false;
+    if (!a->next || i + 1 < a->next)
+        hm_args_begin(e, a);
+    while (a->next <= i)
+        if (!hm_args_next(a, &a->last))
+            return false;
+    *ret_arg = a->last;
+    return true;
 }
 
 static bool plain(struct hm_slice raw)

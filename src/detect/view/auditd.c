@@ -69,9 +69,31 @@ bool hm_audit_shape_has(size_t shape, const struct hm_binding *b)
     return b->form == HM_FORM_COLUMN && hm_audit_sources[shape][b->field].form != HM_AUDIT_NONE;
 }
 
+bool hm_audit_fixed(const struct hm_audit_event *a, enum hm_audit_record record, enum hm_column c)
+{
+    const struct hm_audit_source *s = &hm_audit_sources[record][c];
+    switch ((enum hm_audit_form)s->form) {
+    case HM_AUDIT_TEXT:
+        return *s->text != 0;
+    case HM_AUDIT_CALL:
+    case HM_AUDIT_NUMBER:
+        return *a->call != 0;
+    case HM_AUDIT_ARCH:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool hm_audit_usual(const struct hm_audit_event *a, const struct hm_event *e)
+{
+    return !*a->call ||
+           (!hm_event_has(e, HM_F_SYSCALL_NAME) && !hm_event_has(e, HM_F_SYSCALL_NUMBER));
+}
+
 /* ---- values -------------------------------------------------------------------------------- */
 
-static const struct hm_audit_event *event_of(uint64_t action)
+const struct hm_audit_event *hm_audit_event_of(uint64_t action)
 {
     for (size_t i = 0; i < hm_audit_event_count; i++)
         if (hm_audit_events[i].action == action)
@@ -83,7 +105,7 @@ static struct hm_slice call_of(const struct hm_event *e)
 {
     if (hm_event_has(e, HM_F_SYSCALL_NAME))
         return hm_event_str(e, HM_F_SYSCALL_NAME);
-    const struct hm_audit_event *a = event_of(hm_event_u64(e, HM_F_ACTION));
+    const struct hm_audit_event *a = hm_audit_event_of(hm_event_u64(e, HM_F_ACTION));
     return hm_slice_str(a ? a->call : "");
 }
 
@@ -165,6 +187,13 @@ static void field_value(const struct hm_reading *r, const struct hm_audit_source
     }
 }
 
+/* Where the last argument was found: rules ask for a0, a1, … one after the other. The reading is
+ * its maker's own and never constant. */
+static struct hm_args *args_of(const struct hm_reading *r)
+{
+    return (struct hm_args *)&r->args;
+}
+
 static void exec_or_call(const struct hm_reading *r, const struct hm_binding *b,
                          enum hm_audit_form form, char buf[HM_DATUM_BUF], struct hm_datum *ret_d)
 {
@@ -196,7 +225,7 @@ static void exec_or_call(const struct hm_reading *r, const struct hm_binding *b,
         optional(hm_audit_key_of(e, call_of(e)), ret_d);
         return;
     case HM_AUDIT_ARG:
-        slice_if(hm_args_at(e, b->index, &text), text, ret_d);
+        slice_if(hm_args_at(args_of(r), e, b->index, &text), text, ret_d);
         return;
     case HM_AUDIT_ARGC:
         if (hm_event_has(e, HM_F_PROCESS_ARGC))
@@ -315,6 +344,8 @@ static void add(struct out *o, const struct hm_bindings *b, const struct hm_even
         .event = e,
         .record = record,
         .text = text};
+    if (record == HM_RECORD_EXECVE) /* every argument lies in it */
+        o->r[o->count - 1].view.all_texts = hm_event_str(e, HM_F_PROCESS_COMMAND_LINE);
 }
 
 /* A record that only some events of the action give, or whose values stand in the line. */
@@ -350,15 +381,22 @@ static bool below_run(const struct hm_event *e, enum hm_audit_record record)
     return path.len > 5 && memcmp(path.p, "/run/", 5) == 0;
 }
 
-size_t hm_audit_readings(const struct hm_bindings *b, const struct hm_event *e,
+void hm_audit_reading(const struct hm_bindings *b, const struct hm_event *e,
+                      enum hm_audit_record record, struct hm_reading *ret_r)
+{
+    struct out o = {ret_r, 0};
+    add(&o, b, e, record, (struct hm_slice){0});
+}
+
+size_t hm_audit_readings(const struct hm_bindings *b, const struct hm_event *e, uint64_t records,
                          struct hm_reading *ret_r)
 {
-    const struct hm_audit_event *a = event_of(hm_event_u64(e, HM_F_ACTION));
+    const struct hm_audit_event *a = hm_audit_event_of(hm_event_u64(e, HM_F_ACTION));
     struct out o = {ret_r, 0};
     for (size_t i = 0; a && i < a->count; i++) {
         enum hm_audit_record record = (enum hm_audit_record)a->records[i];
         struct hm_slice text = {0};
-        if (!given(e, record, &text))
+        if (!(records >> record & 1) || !given(e, record, &text))
             continue;
         add(&o, b, e, record, text);
         if (below_run(e, record))

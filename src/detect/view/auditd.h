@@ -21,6 +21,16 @@ struct hm_audit_event { /* one of our events and the records that it gives */
 extern const struct hm_audit_event hm_audit_events[];
 extern const size_t hm_audit_event_count;
 
+_Static_assert(HM_RECORD_COUNT <= 64, "records are bits");
+const struct hm_audit_event *hm_audit_event_of(uint64_t action); /* NULL: no record */
+/* Has the column the same value in this record of each usual event of the action? */
+bool hm_audit_fixed(const struct hm_audit_event *a, enum hm_audit_record record, enum hm_column c);
+/* false: the event itself says which system call it was, and hm_audit_fixed() is not about it. */
+bool hm_audit_usual(const struct hm_audit_event *a, const struct hm_event *e);
+/* The event as this record, whether or not it gives one. */
+void hm_audit_reading(const struct hm_bindings *b, const struct hm_event *e,
+                      enum hm_audit_record record, struct hm_reading *ret_r);
+
 enum hm_audit_form {
     HM_AUDIT_NONE,
     HM_AUDIT_FIELD,

@@ -95,9 +95,10 @@ const struct hm_audit_event hm_audit_events[] = {
 const size_t hm_audit_event_count = HM_ARRAY_LEN(hm_audit_events);
 
 static const struct {
-    const char *key, *path;
+    const char *key;
+    struct hm_slice path;
 } watches[] = {
-#define WATCH(key, path) {key, path},
+#define WATCH(key, path) {key, {(const uint8_t *)(path), sizeof(path) - 1}},
 #include "detect/view/auditd.def"
 };
 
@@ -203,12 +204,12 @@ enum hm_column_source hm_audit_column(enum hm_audit_record r, enum hm_column c,
 }
 
 /* /usr/bin/nc and /bin/nc are one file, and audit watches files. */
-static bool watched(struct hm_slice path, const char *watch)
+static bool watched(struct hm_slice path, struct hm_slice watch)
 {
     static const char usr[] = "/usr";
     if (path.len > sizeof usr - 1 && memcmp(path.p, usr, sizeof usr - 1) == 0)
         path = hm_slice(path.p + sizeof usr - 1, path.len - (sizeof usr - 1));
-    return hm_slice_eq(path, hm_slice_str(watch));
+    return hm_slice_eq(path, watch);
 }
 
 const char *hm_audit_key_of(const struct hm_event *e, struct hm_slice call)

@@ -119,7 +119,7 @@ size_t hm_readings(const struct hm_bindings *b, enum hm_view_kind kind, const st
     case HM_VIEW_EVENT:
         return hm_event_readings(b, e, ret_r);
     case HM_VIEW_AUDITD:
-        return hm_audit_readings(b, e, ret_r);
+        return hm_audit_readings(b, e, UINT64_MAX, ret_r);
     case HM_VIEW_LOG:
         return hm_log_readings(b, e, ret_r);
     case HM_VIEW_KINDS:

@@ -51,7 +51,8 @@ size_t hm_event_readings(const struct hm_bindings *b, const struct hm_event *e,
 void hm_audit_bind(struct hm_slice name, struct hm_binding *ret_b);
 size_t hm_audit_shapes(void);
 bool hm_audit_shape_has(size_t shape, const struct hm_binding *b);
-size_t hm_audit_readings(const struct hm_bindings *b, const struct hm_event *e,
+/* records: bits over enum hm_audit_record, those worth reading. */
+size_t hm_audit_readings(const struct hm_bindings *b, const struct hm_event *e, uint64_t records,
                          struct hm_reading *ret_r);
 /* log_view.c */
 void hm_log_bind(struct hm_slice name, struct hm_binding *ret_b);

@@ -91,8 +91,28 @@ static struct hm_slice hex(struct hm_slice s, const char digits[17], char *buf, 
     return hm_slice(buf, n);
 }
 
+/* inet_ntop() goes through printf, and there is one or two in each event of the network. */
+static struct hm_slice dotted(const uint8_t ip[4], char buf[HM_DATUM_BUF])
+{
+    size_t n = 0;
+    for (int i = 0; i < 4; i++) {
+        if (i)
+            buf[n++] = '.';
+        if (ip[i] >= 100)
+            buf[n++] = (char)('0' + ip[i] / 100);
+        if (ip[i] >= 10)
+            buf[n++] = (char)('0' + ip[i] / 10 % 10);
+        buf[n++] = (char)('0' + ip[i] % 10);
+    }
+    return hm_slice(buf, n);
+}
+
 static void address(struct hm_slice ip, char buf[HM_DATUM_BUF], struct hm_datum *ret_d)
 {
+    if (ip.len == 4) {
+        *ret_d = (struct hm_datum){.kind = HM_DATUM_IP, .text = dotted(ip.p, buf), .ip = ip};
+        return;
+    }
     if (!inet_ntop(ip.len == 16 ? AF_INET6 : AF_INET, ip.p, buf, HM_DATUM_BUF))
         return;
     *ret_d = (struct hm_datum){.kind = HM_DATUM_IP, .text = hm_slice_str(buf), .ip = ip};

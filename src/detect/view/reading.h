@@ -11,6 +11,7 @@
 #include "detect/ast.h"
 #include "detect/logsource.h"
 #include "detect/view.h"
+#include "detect/view/args.h"
 #include "event/event.h"
 
 struct hm_bindings;
@@ -31,9 +32,10 @@ struct hm_reading {
     uint32_t record;      /* AUDITD: which record of auditd.def */
     uint32_t logs;        /* LOG: whose line it is, HM_LOG_* */
     struct hm_slice text; /* LOG, and audit records that came as text; AUDITD: an alias's prefix */
+    struct hm_args args;  /* AUDITD: how far the arguments were split; get() goes on from there */
 };
 /* Every reading of the event by this kind of view; they borrow from b and e.
- * Returns how many. Threads: reentrant. */
+ * Returns how many. Threads: reentrant; a reading belongs to one thread. */
 size_t hm_readings(const struct hm_bindings *b, enum hm_view_kind kind, const struct hm_event *e,
                    struct hm_reading ret_r[HM_READINGS_MAX]);
 

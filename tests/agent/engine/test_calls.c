@@ -82,11 +82,12 @@ static void arguments_keep_their_bounds(void **state)
     assert_int_equal(hm_core_record(r->core, hm_slice(record, n)), 0);
     rig_read(r);
     const struct hm_event *e = rig_find(r, HM_ACTION_PROCESS_EXEC, 0);
+    struct hm_args args = {0};
     struct hm_slice arg;
     rig_assert_text(e, HM_F_PROCESS_COMMAND_LINE, "sh -c id; ls");
-    assert_true(hm_args_at(e, 2, &arg));
+    assert_true(hm_args_at(&args, e, 2, &arg));
     assert_true(hm_slice_eq(arg, hm_slice_str("id; ls")));
-    assert_false(hm_args_at(e, 3, &arg));
+    assert_false(hm_args_at(&args, e, 3, &arg));
     rig_free(r);
 }
 
