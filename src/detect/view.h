@@ -36,4 +36,5 @@ struct hm_view {
     /* A run of bytes that holds every text of the event (and maybe more between them), in which
      * keywords are looked for at once before each text is. p == NULL: there is none. */
     struct hm_slice all_texts;
+    bool all_is_text; /* all_texts is itself one of the texts: what is in another is in it, too */
 };

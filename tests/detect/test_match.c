@@ -2,6 +2,7 @@
  * are easy to get wrong, each by name. */
 #include "base/arena.h"
 #include "detect/match/match.h"
+#include "detect/match/part.h"
 #include "detect/match/program.h"
 #include "detect/record/record.h"
 #include "reference.h"
@@ -341,6 +342,86 @@ static void random_rules_on_random_events_as_the_reference(void **state)
     assert_in_range(fired, total / 20, total / 2);
 }
 
+struct spoken { /* a line, then each of its words: as an exec's arguments */
+    struct hm_view view;
+    struct hm_slice line;
+};
+
+static bool each_spoken(const struct hm_view *v, bool (*each)(void *ctx, struct hm_slice text),
+                        void *ctx)
+{
+    struct hm_slice line = ((const struct spoken *)v)->line;
+    if (line.len && each(ctx, line))
+        return true;
+    for (size_t from = 0; from < line.len;) {
+        const uint8_t *end = memchr(line.p + from, ' ', line.len - from);
+        size_t len = end ? (size_t)(end - line.p) - from : line.len - from;
+        if (each(ctx, hm_slice(line.p + from, len)))
+            return true;
+        from += len + 1;
+    }
+    return false;
+}
+
+static void get_nothing(const struct hm_view *v, uint32_t field, char buf[HM_DATUM_BUF],
+                        struct hm_datum *ret_d)
+{
+    ret_d->kind = HM_DATUM_ABSENT;
+}
+
+static struct hm_ast *random_keywords(struct world *w)
+{
+    struct hm_ast *a = random_tree(w, 0);
+    a->test = (struct hm_ast_test){.field = HM_NAME_NONE, .count = 1 + dice(w, 3)};
+    struct hm_pattern *p = hm_arena_alloc(w->arena, a->test.count * sizeof *p);
+    for (size_t i = 0; i < a->test.count; i++)
+        new_pattern(w, &p[i]);
+    a->test.patterns = p;
+    return a;
+}
+
+/* What is looked for in the line alone, because every word lies in it, is what all texts give. */
+static void words_within_a_line_add_nothing(void **state)
+{
+    static const uint64_t none[1];
+    size_t fired = 0, short_ways = 0;
+    for (uint64_t round = 0; round < 400; round++) {
+        struct world w;
+        struct bench b = {0};
+        struct hm_program_part *part;
+        const uint32_t *hits, *again;
+        char text[1024];
+        size_t rules = 1 + round % 3;
+        world_begin(&w, 5000 + round);
+        for (size_t i = 0; i < rules; i++)
+            add_rule(&b, i, random_keywords(&w), 1);
+        bench_begin(&w, &b, rules);
+        struct spoken s = {{get_nothing, each_spoken, none, {0}, true}, {0}};
+        assert_int_equal(hm_program_part_new(b.program, source_list[1], 1, &s.view, none, &part),
+                         0);
+        for (int e = 0; e < 40; e++) {
+            random_text(&w, text, sizeof text, false);
+            s.line = s.view.all_texts = hm_slice_str(text);
+            size_t n = run(b.loaded, b.loaded_scratch, &s.view, 1, NULL, &hits), at = 0;
+            size_t m = hm_program_match_part(part, b.scratch, &s.view, NULL, &again);
+            if (n != m || (n && memcmp(hits, again, n * sizeof *hits) != 0))
+                fail_msg("texts: %zu, line: %zu, of \"%s\"", n, m, text);
+            for (uint32_t i = 0; i < rules; i++) {
+                bool got = at < n && hits[at] == i;
+                at += got;
+                assert_int_equal(reference_match(b.rules[i].condition, &s.view), got);
+            }
+            fired += n;
+            short_ways += part->keywords && part->keywords_within;
+        }
+        hm_program_part_free(part);
+        bench_end(&b);
+        world_end(&w);
+    }
+    assert_true(fired > 1000);
+    assert_in_range(short_ways, 1000, 400 * 40 - 1000); /* both ways were gone */
+}
+
 /* --- named cases ----------------------------------------------------------------------------- */
 
 enum { IMAGE, COMMAND, EVENT_ID, AB, TIME, IP };
@@ -526,6 +607,7 @@ int main(void)
         cmocka_unit_test(constants_melt),
         cmocka_unit_test(a_switched_off_rule_is_silent),
         cmocka_unit_test(random_rules_on_random_events_as_the_reference),
+        cmocka_unit_test(words_within_a_line_add_nothing),
         cmocka_unit_test(a_changed_blob_never_leads_outside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -38,36 +38,54 @@ static bool varies(const struct narrowing *n, uint32_t name)
 
 /* ---- the tests of a field ------------------------------------------------------------------ */
 
+typedef void (*each_entry_fn)(struct narrowing *n, const struct hm_prog_entry *e, void *ctx);
 typedef void (*each_test_fn)(struct narrowing *n, uint32_t test, void *ctx);
 
-static void tests_of_entries(struct narrowing *n, struct hm_span entries, each_test_fn each,
-                             void *ctx)
+static void entries_of_span(struct narrowing *n, struct hm_span entries, each_entry_fn each,
+                            void *ctx)
 {
-    for (uint32_t i = entries.first; i < entries.first + entries.count; i++) {
-        struct hm_span tests = n->p->entries[i].tests;
-        for (uint32_t k = 0; k < tests.count; k++)
-            each(n, n->p->ids[tests.first + k], ctx);
-    }
+    for (uint32_t i = entries.first; i < entries.first + entries.count; i++)
+        each(n, &n->p->entries[i], ctx);
 }
 
-static void tests_of_grams(struct narrowing *n, struct hm_span table, each_test_fn each, void *ctx)
+static void entries_of_grams(struct narrowing *n, struct hm_span table, each_entry_fn each,
+                             void *ctx)
 {
     for (uint32_t i = table.first; i < table.first + table.count; i++) {
         struct hm_span refs = n->p->grams[i].refs;
         for (uint32_t k = 0; k < refs.count; k++)
-            tests_of_entries(n, (struct hm_span){n->p->refs[refs.first + k].entry, 1}, each, ctx);
+            each(n, &n->p->entries[n->p->refs[refs.first + k].entry], ctx);
     }
+}
+
+static void entries_of_field(struct narrowing *n, const struct hm_prog_field *f, each_entry_fn each,
+                             void *ctx)
+{
+    for (uint32_t i = f->slots.first; i < f->slots.first + f->slots.count; i++)
+        if (n->p->slots[i].class != HM_SLOT_FREE)
+            entries_of_span(n, n->p->slots[i].entries, each, ctx);
+    entries_of_grams(n, f->grams, each, ctx);
+    entries_of_grams(n, f->pairs, each, ctx);
+    entries_of_span(n, f->tried, each, ctx);
+}
+
+struct each_test {
+    each_test_fn each;
+    void *ctx;
+};
+
+static void tests_of_entry(struct narrowing *n, const struct hm_prog_entry *e, void *ctx)
+{
+    const struct each_test *to = ctx;
+    for (uint32_t k = 0; k < e->tests.count; k++)
+        to->each(n, n->p->ids[e->tests.first + k], to->ctx);
 }
 
 static void tests_of_field(struct narrowing *n, const struct hm_prog_field *f, each_test_fn each,
                            void *ctx)
 {
-    for (uint32_t i = f->slots.first; i < f->slots.first + f->slots.count; i++)
-        if (n->p->slots[i].class != HM_SLOT_FREE)
-            tests_of_entries(n, n->p->slots[i].entries, each, ctx);
-    tests_of_grams(n, f->grams, each, ctx);
-    tests_of_grams(n, f->pairs, each, ctx);
-    tests_of_entries(n, f->tried, each, ctx);
+    struct each_test to = {each, ctx};
+    entries_of_field(n, f, tests_of_entry, &to);
     if (f->exists != HM_NO_INDEX)
         each(n, f->exists, ctx);
     if (f->not_null != HM_NO_INDEX)
@@ -162,6 +180,28 @@ static void ask_triggers(struct narrowing *n)
     }
 }
 
+static bool matters(const struct narrowing *n, const struct hm_prog_entry *e)
+{
+    for (uint32_t k = 0; k < e->tests.count; k++)
+        if (has_bit(n->asked, n->p->ids[e->tests.first + k]))
+            return true;
+    return false;
+}
+
+static bool within(const struct narrowing *n, const struct hm_prog_entry *e)
+{
+    const uint8_t *text = n->p->text + e->text;
+    if (e->kind == HM_ENTRY_GLOB)
+        return e->len && text[0] == 0x01 && text[e->len - 1] == 0x01;
+    return e->kind == HM_ENTRY_CONTAINS;
+}
+
+static void note_within(struct narrowing *n, const struct hm_prog_entry *e, void *ctx)
+{
+    bool *ret_within = ctx;
+    *ret_within = *ret_within && (within(n, e) || !matters(n, e));
+}
+
 static void keep_fields(struct narrowing *n)
 {
     for (uint32_t i = 0; i < n->p->field_count; i++) {
@@ -169,9 +209,10 @@ static void keep_fields(struct narrowing *n)
         bool asked = false;
         if (varies(n, f->name))
             tests_of_field(n, f, note_asked, &asked);
-        if (asked && f->name == HM_NO_INDEX)
-            n->part->keywords = true;
-        else if (asked)
+        if (asked && f->name == HM_NO_INDEX) {
+            n->part->keywords = n->part->keywords_within = true;
+            entries_of_field(n, f, note_within, &n->part->keywords_within);
+        } else if (asked)
             n->part->fields[n->part->field_count++] = i;
     }
 }

@@ -14,6 +14,7 @@ struct hm_program_part {
     struct hm_part_wait *waits;
     size_t wait_count;
     bool keywords;
+    bool keywords_within; /* a text that has another within it matches whatever that matches */
 };
 
 /* --- run.c: steps of a match ----------------------------------------------------------------- */

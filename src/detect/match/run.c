@@ -168,14 +168,16 @@ static bool has_bit(const uint64_t *bits, uint32_t i)
     return bits[i / 64] >> (i % 64) & 1;
 }
 
-static void take_keywords(struct hm_scratch *s, const struct hm_view *v)
+/* within: see struct hm_program_part. */
+static void take_keywords(struct hm_scratch *s, const struct hm_view *v, bool within)
 {
-    const struct hm_program *p = s->p;
-    if (p->fields[p->keywords].exists != HM_NO_INDEX)
-        set_test(s, p->fields[p->keywords].exists);
-    if (v->all_texts.p && !hm_scan_may(s, &p->fields[p->keywords], v->all_texts))
-        return;
-    v->each_text(v, take_keyword, s);
+    const struct hm_prog_field *f = &s->p->fields[s->p->keywords];
+    if (f->exists != HM_NO_INDEX)
+        set_test(s, f->exists);
+    if (v->all_texts.len && v->all_is_text && within)
+        take_keyword(s, v->all_texts);
+    else if (!v->all_texts.p || hm_scan_may(s, f, v->all_texts))
+        v->each_text(v, take_keyword, s);
 }
 
 void hm_run_fields(struct hm_scratch *s, const struct hm_view *v, const uint64_t *wanted)
@@ -298,7 +300,7 @@ size_t hm_program_match(const struct hm_program *p, struct hm_scratch *s, const 
     hm_run_gather(s, sources, source_count, &allowed, &wanted);
     hm_run_fields(s, v, wanted);
     if (p->keywords != HM_NO_INDEX && has_bit(wanted, p->keywords))
-        take_keywords(s, v);
+        take_keywords(s, v, false);
     hm_run_always(p, sources, source_count, s->rules);
     try_rules(s, allowed, off);
     *ret_rules = s->hits;
@@ -315,7 +317,7 @@ size_t hm_program_match_part(const struct hm_program_part *part, struct hm_scrat
     for (size_t i = 0; i < part->field_count; i++)
         take_field(s, &s->p->fields[part->fields[i]], v);
     if (part->keywords)
-        take_keywords(s, v);
+        take_keywords(s, v, part->keywords_within);
     for (size_t i = 0; i < part->wait_count; i++)
         if (has_bit(s->tests, part->waits[i].test))
             s->rules[part->waits[i].rule / 64] |= UINT64_C(1) << (part->waits[i].rule % 64);

@@ -112,6 +112,8 @@ static bool glob(const uint8_t *pat, size_t pat_len, const uint8_t *t, size_t le
 static bool anywhere(const struct look *l, const struct hm_prog_entry *e)
 {
     const uint8_t *text = e->cased ? l->text : l->folded;
+    if (e->len == 1)
+        return memchr(text, l->s->p->text[e->text], l->len);
     return e->len == 0 || memmem(text, l->len, l->s->p->text + e->text, e->len);
 }
 

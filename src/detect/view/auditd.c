@@ -344,8 +344,10 @@ static void add(struct out *o, const struct hm_bindings *b, const struct hm_even
         .event = e,
         .record = record,
         .text = text};
-    if (record == HM_RECORD_EXECVE) /* every argument lies in it */
+    if (record == HM_RECORD_EXECVE) { /* every argument lies in it */
         o->r[o->count - 1].view.all_texts = hm_event_str(e, HM_F_PROCESS_COMMAND_LINE);
+        o->r[o->count - 1].view.all_is_text = true;
+    }
 }
 
 /* A record that only some events of the action give, or whose values stand in the line. */
