@@ -68,7 +68,8 @@ int hm_program_part_new(const struct hm_program *p, const uint32_t *sources, siz
                         const struct hm_view *known, const uint64_t *varies,
                         struct hm_program_part **ret_part) HM_CHECK;
 void hm_program_part_free(struct hm_program_part *part);
-bool hm_program_part_empty(const struct hm_program_part *part); /* no rule can match */
+size_t hm_program_part_memory(const struct hm_program_part *part); /* in bytes; NULL: 0 */
+bool hm_program_part_empty(const struct hm_program_part *part);    /* no rule can match */
 /* As hm_program_match() with the part's sources, for an event of its shape. */
 size_t hm_program_match_part(const struct hm_program_part *part, struct hm_scratch *s,
                              const struct hm_view *v, const uint64_t *off,

@@ -279,6 +279,22 @@ static void narrow(struct narrowing *n, const uint32_t *sources, size_t count)
     keep_waits(n);
 }
 
+static void *fitted(void *list, size_t bytes)
+{
+    void *less = realloc(list, bytes + 1);
+    return less ? less : list;
+}
+
+/* Lists were made as long as they could become, and there are many parts. */
+static void fit(struct hm_program_part *part, const struct hm_scratch *s)
+{
+    size_t fields = part->field_count * sizeof *part->fields;
+    size_t waits = part->wait_count * sizeof *part->waits;
+    part->fields = fitted(part->fields, fields);
+    part->waits = fitted(part->waits, waits);
+    part->bytes = sizeof *part + (s->test_words + 2 * s->rule_words) * 8 + fields + waits;
+}
+
 static uint32_t longest_code(const struct hm_program *p)
 {
     uint32_t most = 0;
@@ -314,10 +330,12 @@ int hm_program_part_new(const struct hm_program *p, const uint32_t *sources, siz
     n.reached = calloc(longest_code(p) + 1, 1);
     n.part = n.s ? new_part(n.s) : NULL;
     bool good = n.maybe && n.asked && n.reached && n.part;
-    if (good)
+    if (good) {
         narrow(&n, sources, count);
-    else
+        fit(n.part, n.s);
+    } else {
         hm_program_part_free(n.part);
+    }
     hm_scratch_free(n.s);
     free(n.maybe);
     free(n.asked);
@@ -343,4 +361,9 @@ void hm_program_part_free(struct hm_program_part *part)
 bool hm_program_part_empty(const struct hm_program_part *part)
 {
     return part->rule_count == 0;
+}
+
+size_t hm_program_part_memory(const struct hm_program_part *part)
+{
+    return part ? part->bytes : 0;
 }

@@ -12,7 +12,7 @@ struct hm_program_part {
     uint32_t *fields;        /* worth reading, without the keywords */
     size_t field_count, rule_count;
     struct hm_part_wait *waits;
-    size_t wait_count;
+    size_t wait_count, bytes;
     bool keywords;
     bool keywords_within; /* a text that has another within it matches whatever that matches */
 };

@@ -113,3 +113,15 @@ void hm_set_parts_free(struct hm_ruleset *rs)
     free(parts->records);
     free(parts);
 }
+
+size_t hm_set_parts_bytes(const struct hm_ruleset *rs)
+{
+    const struct hm_set_parts *parts = rs->parts;
+    size_t n = 0;
+    for (size_t i = 0; parts && i < rs->source_count; i++) {
+        n += sizeof *parts->own + sizeof *parts->records + hm_program_part_memory(parts->own[i]);
+        for (int k = 0; k < HM_RECORD_COUNT; k++)
+            n += hm_program_part_memory(parts->records[i].of[k]);
+    }
+    return n;
+}

@@ -42,6 +42,7 @@ const struct hm_names *hm_ruleset_names(const struct hm_ruleset *rs)
 size_t hm_ruleset_bytes(const struct hm_ruleset *rs)
 {
     size_t n = sizeof *rs + hm_arena_used(rs->arena) + hm_program_memory(rs->program);
+    n += hm_set_parts_bytes(rs);
     if (rs->router)
         n += hm_program_memory(rs->router);
     if (rs->by_action[0])

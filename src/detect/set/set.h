@@ -77,6 +77,7 @@ int hm_set_finish(struct hm_ruleset *rs) HM_CHECK;
 /* --- parts.c --------------------------------------------------------------------------------- */
 int hm_set_parts(struct hm_ruleset *rs) HM_CHECK;
 void hm_set_parts_free(struct hm_ruleset *rs);
+size_t hm_set_parts_bytes(const struct hm_ruleset *rs);
 /* --- record.c: the tables as a program ---------------------------------------------------------
  */
 int hm_set_router(struct hm_ruleset *rs, const struct hm_ruleset_options *o,
