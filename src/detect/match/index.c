@@ -1,185 +1,9 @@
-/* Owns how entries are laid out to be found: whole values and both ends by a hash of their outer
- * bytes, literals inside a value by the rarest four (or two) of their bytes. One place an entry. */
+/* Owns how entries are laid out to be found: slots by hash, grams in buckets, pairs in masks; where
+ * each is looked for is place.c's. One place an entry. */
 #include "detect/limits.h"
 #include "detect/match/limits.h"
-#include "detect/match/build.h"
+#include "detect/match/place.h"
 #include <errno.h>
-
-enum place { PLACE_SLOT, PLACE_GRAM, PLACE_PAIR, PLACE_TRIED };
-
-/* Grams are looked up at every stride-th byte of a value, so that a literal has as many of them in
- * the table: one is met wherever it begins. Literals too short for that are found by pairs. */
-static enum place place_of(const struct hm_build_entry *e, unsigned stride)
-{
-    if (e->class)
-        return PLACE_SLOT;
-    return e->literal_len >= stride + 3 ? PLACE_GRAM
-           : e->literal_len >= 2        ? PLACE_PAIR
-                                        : PLACE_TRIED;
-}
-
-/* The longest stride whose leftovers are few enough for the masks of shuffle.h. */
-static unsigned stride_of(const struct hm_build *b, const struct hm_build_field *f)
-{
-    for (unsigned stride = 4; stride > 1; stride /= 2) {
-        size_t grams = 0, pairs = 0;
-        for (size_t i = 0; i < f->entries.count; i++) {
-            enum place p = place_of(&b->entries[f->entries.ids[i]], stride);
-            grams += p == PLACE_GRAM;
-            pairs += p == PLACE_PAIR;
-        }
-        if (grams && pairs <= HM_FEW_PAIRS && grams * stride <= HM_STRIDE_GRAMS_MAX)
-            return stride;
-    }
-    return 1;
-}
-
-static uint64_t load_folded(const uint8_t *p, size_t n)
-{
-    uint64_t v = 0;
-    for (size_t i = 0; i < n; i++)
-        v |= (uint64_t)hm_fold(p[i]) << (8 * i);
-    return v;
-}
-
-static void set_slot(struct hm_build_entry *e, uint8_t *folded)
-{
-    size_t n = e->text.len, outer = n < 8 ? n : 8;
-    for (size_t i = 0; i < n; i++)
-        folded[i] = hm_fold(e->text.p[i]);
-    switch (e->kind) {
-    case HM_ENTRY_EXACT:
-        e->class = n ? HM_SLOT_EXACT : 0;
-        e->key = n ? hm_exact_key(folded, n) : 0;
-        break;
-    case HM_ENTRY_PREFIX:
-        e->class = n ? HM_SLOT_PREFIX + (uint32_t)outer : 0;
-        e->key = load_folded(e->text.p, outer);
-        break;
-    case HM_ENTRY_SUFFIX:
-        e->class = n ? HM_SLOT_SUFFIX + (uint32_t)outer : 0;
-        e->key = load_folded(e->text.p + n - outer, outer);
-        break;
-    case HM_ENTRY_CIDR:
-        e->class = (n == 4 ? HM_SLOT_CIDR4 : HM_SLOT_CIDR6) + e->prefix;
-        e->key = hm_cidr_key(e->text.p, n, e->prefix);
-        break;
-    default:
-        break;
-    }
-}
-
-/* The longest run without wildcards. */
-static void set_literal(struct hm_build_entry *e)
-{
-    size_t from = 0;
-    if (e->kind != HM_ENTRY_CONTAINS && e->kind != HM_ENTRY_GLOB)
-        return;
-    if (e->kind == HM_ENTRY_CONTAINS) {
-        e->literal_len = (uint32_t)e->text.len;
-        return;
-    }
-    for (size_t i = 0; i <= e->text.len; i++) {
-        if (i < e->text.len && e->text.p[i] > 2)
-            continue;
-        if (i - from > e->literal_len) {
-            e->literal = (uint32_t)from;
-            e->literal_len = (uint32_t)(i - from);
-        }
-        from = i + 1;
-    }
-}
-
-static unsigned
-common(uint8_t c) /* how little a byte tells: from paths, commands, hex and English */
-{
-    if (c >= 'a' && c <= 'z')
-        return strchr("etaoinsrlcmdw", c) ? 4 : strchr("jqxz", c) ? 1 : 3;
-    if (c >= '0' && c <= '9')
-        return c == '0' ? 4 : 3;
-    return strchr(" \\./-:_", c) && c ? 4 : 1;
-}
-
-static uint32_t gram_at(const struct hm_build_entry *e, size_t i, size_t width)
-{
-    return (uint32_t)load_folded(e->text.p + e->literal + i, width);
-}
-
-static int count_grams(struct hm_map *seen, const struct hm_build_entry *e, size_t width)
-{
-    for (size_t i = 0; i + width <= e->text.len; i++) {
-        uint32_t *n = hm_map_put(seen, load_folded(e->text.p + i, width), NULL);
-        if (!n)
-            return -ENOMEM;
-        ++*n;
-    }
-    return 0;
-}
-
-struct choosing {
-    struct hm_map *seen, *taken;
-    size_t width;
-    unsigned stride;
-};
-
-/* Take the bytes that the fewest strings of these rules hold: what rules name often (".exe",
- * "\windows\") is in most events too; and do not pile many entries on one gram. */
-static unsigned cost_at(const struct choosing *c, const struct hm_build_entry *e, size_t at)
-{
-    unsigned cost = 0;
-    for (size_t i = at; i < at + c->stride; i++) {
-        uint32_t g = gram_at(e, i, c->width);
-        uint32_t *piled = hm_map_get(c->taken, g), *others = hm_map_get(c->seen, g);
-        cost += (piled ? *piled * 8 : 0) + (others ? *others * 4 : 0);
-        for (size_t k = 0; k < c->width; k++)
-            cost += common((uint8_t)(g >> (8 * k)));
-    }
-    return cost;
-}
-
-static int choose_place(const struct choosing *c, struct hm_build_entry *e)
-{
-    unsigned best = UINT32_MAX;
-    size_t whole = e->literal_len < HM_MASK_BYTES ? e->literal_len : HM_MASK_BYTES;
-    size_t room = c->width == 2 ? whole : c->stride - 1 + c->width;
-    for (size_t i = 0; i + room <= e->literal_len; i++) {
-        unsigned cost = cost_at(c, e, i);
-        if (cost < best) {
-            best = cost;
-            e->at = (uint32_t)i;
-        }
-    }
-    for (size_t i = e->at; i < e->at + c->stride; i++) {
-        uint32_t *n = hm_map_put(c->taken, gram_at(e, i, c->width), NULL);
-        if (!n)
-            return -ENOMEM;
-        ++*n;
-    }
-    return 0;
-}
-
-static int choose_places(struct hm_build *b, const struct hm_build_field *f, enum place place,
-                         unsigned stride)
-{
-    struct choosing c = {.seen = hm_map_new(sizeof(uint32_t), HM_GRAMS_MAX),
-                         .taken = hm_map_new(sizeof(uint32_t), HM_GRAMS_MAX),
-                         .width = place == PLACE_GRAM ? 4 : 2,
-                         .stride = place == PLACE_GRAM ? stride : 1};
-    int r = c.seen && c.taken ? 0 : -ENOMEM;
-    for (size_t i = 0; !r && i < f->entries.count; i++) {
-        const struct hm_build_entry *e = &b->entries[f->entries.ids[i]];
-        if (e->kind != HM_ENTRY_CIDR && e->kind != HM_ENTRY_EMPTY)
-            r = count_grams(c.seen, e, c.width);
-    }
-    for (size_t i = 0; !r && i < f->entries.count; i++) {
-        struct hm_build_entry *e = &b->entries[f->entries.ids[i]];
-        if (place_of(e, stride) == place)
-            r = choose_place(&c, e);
-    }
-    hm_map_free(c.seen);
-    hm_map_free(c.taken);
-    return r;
-}
 
 struct sorting {
     const struct hm_build *b;
@@ -191,12 +15,12 @@ static int by_place(const void *a, const void *b, void *ctx)
     const struct sorting *s = ctx;
     const struct hm_build_entry *x = &s->b->entries[*(const uint32_t *)a];
     const struct hm_build_entry *y = &s->b->entries[*(const uint32_t *)b];
-    enum place p = place_of(x, s->stride), q = place_of(y, s->stride);
+    enum hm_place_kind p = hm_place_of(x, s->stride), q = hm_place_of(y, s->stride);
     if (p != q)
         return p < q ? -1 : 1;
     if (x->class != y->class)
         return x->class < y->class ? -1 : 1;
-    if (x->key != y->key && p == PLACE_SLOT)
+    if (x->key != y->key && p == HM_PLACE_SLOT)
         return x->key < y->key ? -1 : 1;
     return x < y ? -1 : x > y;
 }
@@ -380,7 +204,7 @@ static void put_masks(struct layout *l)
         for (size_t k = 0; k < HM_MASK_BYTES; k++) {
             size_t at = (l->pairs[i].at & 0xff) + k;
             bool any = at >= e->literal_len;
-            uint8_t byte = any ? 0 : (uint8_t)gram_at(e, at, 1);
+            uint8_t byte = any ? 0 : (uint8_t)hm_place_gram(e, at, 1);
             for (unsigned nibble = 0; nibble < 16; nibble++) {
                 if (any || (byte & 15u) == nibble)
                     masks[2 * k][nibble] |= bucket;
@@ -440,18 +264,18 @@ static void add_entry(struct layout *l, uint32_t id)
         l->f.least = least;
     if (e->kind == HM_ENTRY_EXACT)
         l->f.lengths |= UINT64_C(1) << (e->text.len < 63 ? e->text.len : 63);
-    switch (place_of(e, l->stride)) {
-    case PLACE_SLOT:
+    switch (hm_place_of(e, l->stride)) {
+    case HM_PLACE_SLOT:
         add_slot(l, e, at);
         break;
-    case PLACE_GRAM:
+    case HM_PLACE_GRAM:
         for (uint32_t i = e->at; i < e->at + l->stride; i++)
-            l->grams[l->gram_count++] = (struct ref){gram_at(e, i, 4), at, i};
+            l->grams[l->gram_count++] = (struct ref){hm_place_gram(e, i, 4), at, i};
         break;
-    case PLACE_PAIR: /* the entry is needed once more, for its third byte */
-        l->pairs[l->pair_count++] = (struct ref){gram_at(e, e->at, 2), at, id << 8 | e->at};
+    case HM_PLACE_PAIR: /* the entry is needed once more, for its third byte */
+        l->pairs[l->pair_count++] = (struct ref){hm_place_gram(e, e->at, 2), at, id << 8 | e->at};
         break;
-    case PLACE_TRIED:
+    case HM_PLACE_TRIED:
         if (l->f.tried.count++ == 0)
             l->f.tried.first = at;
         break;
@@ -502,15 +326,15 @@ static int lay_out(struct layout *l, struct hm_build_field *bf)
 
 static int index_field(struct hm_build *b, struct hm_build_field *bf)
 {
-    struct layout l = {.b = b, .stride = stride_of(b, bf)};
+    struct layout l = {.b = b, .stride = hm_place_stride(b, bf)};
     l.f = (struct hm_prog_field){.name = bf->name,
                                  .exists = bf->exists,
                                  .not_null = bf->not_null,
                                  .stride = l.stride,
                                  .least = HM_NO_INDEX};
-    int r = choose_places(b, bf, PLACE_GRAM, l.stride);
+    int r = hm_place_choose(b, bf, HM_PLACE_GRAM, l.stride);
     if (!r)
-        r = choose_places(b, bf, PLACE_PAIR, l.stride);
+        r = hm_place_choose(b, bf, HM_PLACE_PAIR, l.stride);
     if (!r)
         r = lay_out(&l, bf);
     free(l.groups);
@@ -521,16 +345,7 @@ static int index_field(struct hm_build *b, struct hm_build_field *bf)
 
 int hm_build_index(struct hm_build *b)
 {
-    for (size_t i = 0; i < b->entry_count; i++) {
-        struct hm_build_entry *e = &b->entries[i];
-        uint8_t *folded = malloc(e->text.len + 1);
-        if (!folded)
-            return -ENOMEM;
-        set_slot(e, folded);
-        set_literal(e);
-        free(folded);
-    }
-    int r = 0;
+    int r = hm_place_keys(b);
     for (size_t i = 0; !r && i < b->field_count; i++)
         r = index_field(b, &b->fields[i]);
     return r;
