@@ -71,7 +71,7 @@ function Rings({ rings }: { rings: Content['rings'] }) {
           <tbody>
             {rings.map((r) => (
               <tr key={r.name}>
-                <td className="nowrap">{name('ring', r.name ?? 'all')}</td>
+                <td>{name('ring', r.name ?? 'all')}</td>
                 <td>
                   <VersionName version={r.target ?? 0} />
                 </td>
