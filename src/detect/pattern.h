@@ -13,7 +13,7 @@ enum hm_pattern_kind {
     HM_PATTERN_REGEX,
     HM_PATTERN_CIDR,
     HM_PATTERN_NULL,  /* field absent */
-    HM_PATTERN_EMPTY, /* field absent or empty: Sigma's '' */
+    HM_PATTERN_EMPTY, /* field there and empty: Sigma's '' */
 };
 struct hm_pattern {
     enum hm_pattern_kind kind;

@@ -1,6 +1,6 @@
 /* The consumers on the loop: alerts with their trees, outcomes of orders, health; each record may
  * be seen twice, and one that crashes is set aside. Real journal, real database, no sockets. */
-#include "world.h"
+#include "soc_room.h"
 #include "base/clock.h"
 #include "server/core/core.h"
 #include "server/core/crash.h"
@@ -14,94 +14,11 @@
 #include <stdarg.h>
 #include <cmocka.h>
 
-#define ROOT   0x100u
-#define SHELL  0x200u
-#define PARENT 0x50u
-
-struct soc {
-    struct world *w;
-    struct hm_core k;
-    struct feed *f;
-};
-
-static void core_open(struct soc *s)
-{
-    struct hm_error err = {0};
-    s->k = (struct hm_core){.c = s->w->c, .tree = hm_tree_new()};
-    s->k.in_raw = HM_BUF(HM_CORE_RAW_BYTES);
-    s->k.scratch = HM_BUF(HM_CORE_JSON_BYTES);
-    s->k.json = HM_BUF(HM_CORE_JSON_BYTES);
-    for (int i = 0; i < HM_PEER_COUNT; i++)
-        s->k.peers[i].fd = -1;
-    assert_int_equal(hm_tree_load(s->k.tree, s->k.c, hm_control_now_ms()), 0);
-    if (hm_spread_new(&s->k.spread, &err) != 0)
-        fail_msg("%s", err.text);
-    assert_int_equal(hm_spread_load(s->k.spread, s->k.c), 0);
-    if (hm_consume_open(&s->k, s->w->journal, &err) != 0)
-        fail_msg("%s", err.text);
-}
-
-static void core_close(struct soc *s)
-{
-    hm_consume_close(&s->k);
-    hm_tree_free(s->k.tree);
-    hm_spread_free(s->k.spread);
-    hm_buf_done(&s->k.in_raw);
-    hm_buf_done(&s->k.scratch);
-    hm_buf_done(&s->k.json);
-}
-
-static int setup(void **state)
-{
-    struct soc *s = calloc(1, sizeof *s);
-    struct hm_enroll_grant g = {.tenant = "default", .group = "office"};
-    struct hm_endpoint_new e = {.name = hm_slice_str("pc"), .serial = hm_slice_str("1")};
-    s->w = world_new();
-    s->f = feed_new(s->w->log, "default", 1);
-    memset(e.id, 1, sizeof e.id);
-    assert_int_equal(hm_endpoint_add(s->w->c, &g, &e), 0);
-    core_open(s);
-    *state = s;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct soc *s = *state;
-    core_close(s);
-    feed_free(s->f);
-    world_free(s->w);
-    free(s);
-    return 0;
-}
-
-static void consume(struct soc *s)
-{
-    feed_close_batches(s->f);
-    s->k.durable = feed_log_next(s->w->log);
-    hm_consume_alerts(&s->k);
-    while (hm_consume_context(&s->k))
-        ;
-}
-
 /* ---- events ---- */
-static void process(struct hm_event *e, enum hm_action action, uint64_t key, uint64_t parent)
-{
-    *e = (struct hm_event){0};
-    hm_event_set_u64(e, HM_F_CLASS, HM_CLASS_PROCESS);
-    hm_event_set_u64(e, HM_F_ACTION, action);
-    hm_event_set_u64(e, HM_F_WALL_NS, 1790000000000000000ull + key * 1000);
-    hm_event_set_u64(e, HM_F_BOOT_NS, 5000000000ull);
-    hm_event_set_u64(e, HM_F_PROCESS_KEY, key);
-    hm_event_set_u64(e, HM_F_PROCESS_PID, key + 1);
-    hm_event_set_u64(e, HM_F_PARENT_KEY, parent);
-    hm_event_set(e, HM_F_PROCESS_IMAGE, hm_slice_str("/bin/sh"));
-}
-
 static void bulk(struct soc *s, enum hm_action action, uint64_t key, uint64_t parent)
 {
     struct hm_event e;
-    process(&e, action, key, parent);
+    soc_process(&e, action, key, parent);
     feed_put(s->f, HM_LANE_BULK, &e);
 }
 
@@ -109,50 +26,10 @@ static void connect_of(struct soc *s, uint64_t key)
 {
     static const uint8_t ip[4] = {198, 51, 100, 7};
     struct hm_event e;
-    process(&e, HM_ACTION_NETWORK_CONNECT, key, 0);
+    soc_process(&e, HM_ACTION_NETWORK_CONNECT, key, 0);
     hm_event_set_u64(&e, HM_F_CLASS, HM_CLASS_NETWORK);
     hm_event_set(&e, HM_F_DST_IP, hm_slice(ip, sizeof ip));
     feed_put(s->f, HM_LANE_BULK, &e);
-}
-
-static void pack(struct hm_buf *list, const struct hm_event *e)
-{
-    struct hm_buf one = HM_BUF(65536);
-    hm_event_encode(e, &one);
-    hm_buf_put_varint(list, one.len);
-    hm_buf_put(list, one.data, one.len);
-    hm_buf_done(&one);
-}
-
-/* Decided by SHELL, whose parent is ROOT (the tree's root), whose parent is PARENT (only shown). */
-static void alert_of(struct soc *s, const uint8_t id[16])
-{
-    struct hm_buf evidence = HM_BUF(1 << 20);
-    struct hm_event e, part;
-    process(&part, HM_ACTION_PROCESS_EXEC, SHELL, ROOT);
-    pack(&evidence, &part);
-    pack(&evidence, &part);
-    process(&part, HM_ACTION_PROCESS_EXEC, ROOT, PARENT);
-    pack(&evidence, &part);
-    process(&part, HM_ACTION_PROCESS_SNAPSHOT, PARENT, 0);
-    pack(&evidence, &part);
-    process(&e, HM_ACTION_FINDING_ALERT, SHELL, ROOT);
-    hm_event_set_u64(&e, HM_F_CLASS, HM_CLASS_FINDING);
-    hm_event_set(&e, HM_F_ALERT_ID, hm_slice(id, 16));
-    hm_event_set(&e, HM_F_RULE_ID, hm_slice_str("rule"));
-    hm_event_set(&e, HM_F_RULE_TITLE, hm_slice_str("Reverse shell"));
-    hm_event_set_u64(&e, HM_F_ALERT_SEVERITY, 5);
-    hm_event_set_u64(&e, HM_F_ALERT_TREE_KEY, ROOT);
-    hm_event_set(&e, HM_F_ALERT_EVIDENCE, hm_buf_slice(&evidence));
-    feed_put(s->f, HM_LANE_ALERT, &e);
-    hm_buf_done(&evidence);
-}
-
-static void alert(struct soc *s, uint8_t id_fill)
-{
-    uint8_t id[16];
-    memset(id, id_fill, sizeof id);
-    alert_of(s, id);
 }
 
 /* ---- what is in the database ---- */
@@ -206,8 +83,8 @@ static void test_an_alert_brings_its_ancestors_and_goes_on_living(void **state)
 {
     struct soc *s = *state;
     struct tree t;
-    alert(s, 9);
-    consume(s);
+    soc_alert(s, 9);
+    soc_consume(s);
     read_tree(s, 9, &t);
     assert_int_equal(t.count, 3);
     assert_int_equal(node(&t, PARENT)->ancestor, 1);
@@ -220,7 +97,7 @@ static void test_an_alert_brings_its_ancestors_and_goes_on_living(void **state)
     bulk(s, HM_ACTION_PROCESS_EXIT, 0x400, 0x300);
     bulk(s, HM_ACTION_PROCESS_EXEC, 0x500, PARENT); /* a sibling of the root: not of the tree */
     bulk(s, HM_ACTION_PROCESS_EXEC, 0x600, 0x999);
-    consume(s);
+    soc_consume(s);
     read_tree(s, 9, &t);
     assert_int_equal(t.count, 5);
     assert_int_equal(t.events, 5);
@@ -237,9 +114,9 @@ static void test_what_happened_before_the_alert_is_looked_up(void **state)
     connect_of(s, ROOT);
     bulk(s, HM_ACTION_PROCESS_EXEC, SHELL, ROOT);
     bulk(s, HM_ACTION_PROCESS_EXEC, 0x300, SHELL);
-    consume(s); /* the bulk lane is ahead of the alert */
-    alert(s, 9);
-    consume(s);
+    soc_consume(s); /* the bulk lane is ahead of the alert */
+    soc_alert(s, 9);
+    soc_consume(s);
     read_tree(s, 9, &t);
     assert_int_equal(t.count, 4);
     assert_non_null(node(&t, 0x300));
@@ -251,17 +128,17 @@ static void test_a_journal_read_twice_changes_nothing(void **state)
     struct soc *s = *state;
     struct tree before, after;
     struct hm_overview o;
-    alert(s, 9);
-    alert(s, 8);
+    soc_alert(s, 9);
+    soc_alert(s, 8);
     bulk(s, HM_ACTION_PROCESS_EXEC, 0x300, SHELL);
     connect_of(s, 0x300);
-    consume(s);
+    soc_consume(s);
     read_tree(s, 9, &before);
     assert_int_equal(hm_cursor_put(s->k.c, "alerts", 0), 0);
-    core_close(s);
-    core_open(s); /* as after a kill before the commit */
+    soc_close(s);
+    soc_open(s); /* as after a kill before the commit */
     s->k.context_next = 0;
-    consume(s);
+    soc_consume(s);
     read_tree(s, 9, &after);
     assert_int_equal(after.count, before.count);
     assert_int_equal(after.events, before.events);
@@ -274,13 +151,13 @@ static void test_trees_go_on_after_a_restart(void **state)
 {
     struct soc *s = *state;
     struct tree t;
-    alert(s, 9);
+    soc_alert(s, 9);
     bulk(s, HM_ACTION_PROCESS_EXEC, 0x300, SHELL);
-    consume(s);
-    core_close(s);
-    core_open(s);
+    soc_consume(s);
+    soc_close(s);
+    soc_open(s);
     bulk(s, HM_ACTION_PROCESS_EXEC, 0x400, 0x300);
-    consume(s);
+    soc_consume(s);
     read_tree(s, 9, &t);
     assert_non_null(node(&t, 0x400));
 }
@@ -291,11 +168,11 @@ static void test_another_endpoint_with_the_same_keys_is_another_world(void **sta
     struct feed *other = feed_new(s->w->log, "default", 2);
     struct hm_event e;
     struct tree t;
-    alert(s, 9);
-    process(&e, HM_ACTION_PROCESS_EXEC, 0x300, SHELL);
+    soc_alert(s, 9);
+    soc_process(&e, HM_ACTION_PROCESS_EXEC, 0x300, SHELL);
     feed_put(other, HM_LANE_BULK, &e);
     feed_close_batches(other);
-    consume(s);
+    soc_consume(s);
     read_tree(s, 9, &t);
     assert_int_equal(t.count, 3);
     feed_free(other);
@@ -307,22 +184,22 @@ static void test_alerts_without_end_leave_the_others_trees_alive(void **state)
     struct feed *own = s->f, *noisy = feed_new(s->w->log, "default", 2);
     uint8_t id[16] = {0};
     struct tree t;
-    alert(s, 9);
-    consume(s);
+    soc_alert(s, 9);
+    soc_consume(s);
     s->f = noisy;
     for (unsigned i = 0; i < HM_TREE_ALERTS + 10; i++) {
         memcpy(id, &i, sizeof i);
-        alert_of(s, id);
+        soc_alert_of(s, id);
     }
-    consume(s);
+    soc_consume(s);
     s->f = own;
     for (unsigned round = 0; round < 2; round++) {
         bulk(s, HM_ACTION_PROCESS_EXEC, 0x300u + round, SHELL);
-        consume(s);
+        soc_consume(s);
         read_tree(s, 9, &t);
         assert_int_equal(t.count, 4 + round);
-        core_close(s); /* and so it is after a restart */
-        core_open(s);
+        soc_close(s); /* and so it is after a restart */
+        soc_open(s);
     }
     feed_free(noisy);
 }
@@ -331,10 +208,10 @@ static void test_a_tree_has_a_ceiling_and_says_so(void **state)
 {
     struct soc *s = *state;
     struct tree t;
-    alert(s, 9);
+    soc_alert(s, 9);
     for (uint64_t i = 0; i < HM_TREE_NODES + 100; i++)
         bulk(s, HM_ACTION_PROCESS_EXEC, 0x10000 + i, SHELL);
-    consume(s);
+    soc_consume(s);
     read_tree(s, 9, &t);
     assert_true(t.count <= HM_TREE_NODES + 1); /* and the ancestor */
     assert_true(t.dropped_nodes >= 100);
@@ -345,7 +222,7 @@ static void test_alerts_do_not_wait_for_the_bulk_lane(void **state)
     struct soc *s = *state;
     struct hm_overview o;
     feed_many(s->f, 100000);
-    alert(s, 9);
+    soc_alert(s, 9);
     feed_close_batches(s->f);
     s->k.durable = feed_log_next(s->w->log);
     uint64_t begun = hm_clock_mono_ns();
@@ -401,7 +278,7 @@ static void test_sensors_losses_and_counters_reach_the_endpoint(void **state)
     hm_event_set_u64(&e, HM_F_ACTION, HM_ACTION_LOSS_SENSOR);
     hm_event_set_u64(&e, HM_F_LOSS_COUNT, 12);
     feed_put(s->f, HM_LANE_BULK, &e);
-    consume(s);
+    soc_consume(s);
     read_endpoint(s, &r);
     assert_string_equal(r.sensors, "{\"tier\":1}");
     assert_int_equal(r.losses, 12);
@@ -446,7 +323,7 @@ static void test_an_order_ends_as_the_endpoint_says(void **state)
             "{\"isolated\":true,\"probes\":[{\"name\":\"server\"}]}");
     outcome(s, id, HM_ORDER_ISOLATE, HM_ORDER_REFUSED,
             "{\"error\":\"replayed\"}"); /* a second copy */
-    consume(s);
+    soc_consume(s);
     assert_int_equal(hm_order_list(s->k.c, "default", &by_id, take_order, st), 0);
     assert_string_equal(st, "done");
     read_endpoint(s, &r);
@@ -456,7 +333,7 @@ static void test_an_order_ends_as_the_endpoint_says(void **state)
     free_endpoint(&r);
     uint8_t by_itself[16] = {0};
     outcome(s, by_itself, HM_ORDER_RELEASE, HM_ORDER_DONE, "{\"isolated\":false,\"probes\":[]}");
-    consume(s);
+    soc_consume(s);
     read_endpoint(s, &r);
     assert_string_equal(r.isolation, "none");
     free_endpoint(&r);
@@ -479,12 +356,12 @@ static void test_an_order_ends_by_its_own_endpoint_alone(void **state)
     assert_int_equal(hm_order_create(s->k.c, "default", &o, id), 0);
     s->f = other;
     outcome(s, id, HM_ORDER_ISOLATE, HM_ORDER_DONE, "{\"isolated\":true}");
-    consume(s);
+    soc_consume(s);
     s->f = own;
     assert_int_equal(hm_order_list(s->k.c, "default", &by_id, take_order, st), 0);
     assert_string_equal(st, "requested");
     outcome(s, id, HM_ORDER_ISOLATE, HM_ORDER_DONE, "{\"isolated\":true}");
-    consume(s);
+    soc_consume(s);
     assert_int_equal(hm_order_list(s->k.c, "default", &by_id, take_order, st), 0);
     assert_string_equal(st, "done");
     feed_free(other);
@@ -521,8 +398,8 @@ static void test_a_record_that_crashes_twice_is_set_aside(void **state)
     char folder[96];
     int told = 0;
     snprintf(folder, sizeof folder, "%s/core", s->w->dir);
-    alert(s, 9);
-    alert(s, 8);
+    soc_alert(s, 9);
+    soc_alert(s, 8);
     crash_once(s, 0);
     assert_int_equal(hm_crash_recover(folder, s->k.c, no_alert, &told), 0);
     assert_int_equal(told, 0); /* once may be bad luck */
@@ -531,7 +408,7 @@ static void test_a_record_that_crashes_twice_is_set_aside(void **state)
     assert_int_equal(told, 1);
     assert_int_equal(hm_crash_recover(folder, s->k.c, no_alert, &told), 0);
     assert_int_equal(told, 1); /* told once */
-    consume(s);
+    soc_consume(s);
     assert_int_equal(hm_control_overview(s->k.c, "default", hm_control_now_ms(), &o), 0);
     assert_int_equal(o.alerts_open, 1); /* the other one went on */
 }
@@ -572,74 +449,7 @@ static void test_the_store_works_on_its_own_thread(void **state)
 }
 
 /* ---- the same alert on several endpoints ---- */
-struct spread_seen {
-    size_t count;
-    uint8_t last[HM_ID_BYTES];
-    uint64_t severity;
-};
-
-static int take_spread(void *ctx, const struct hm_alert_row *r)
-{
-    struct spread_seen *n = ctx;
-    if (strcmp(r->rule_id, "5f0d9a52-64cb-5d0c-9a0e-2f5b1a3f7c11") == 0) {
-        n->count++;
-        n->severity = r->severity;
-    }
-    return 0;
-}
-
-static size_t spreading(struct soc *s)
-{
-    struct hm_alert_filter all = {.limit = 100};
-    struct spread_seen n = {0};
-    assert_int_equal(hm_alert_list(s->k.c, "default", &all, take_spread, &n), 0);
-    assert_true(n.count == 0 || n.severity == 4);
-    return n.count;
-}
-
-static void add_endpoint(struct soc *s, uint8_t fill)
-{
-    struct hm_enroll_grant g = {.tenant = "default", .group = "office"};
-    struct hm_endpoint_new e = {.name = hm_slice_str("more"), .serial = hm_slice_str("9")};
-    memset(e.id, fill, sizeof e.id);
-    assert_int_equal(hm_endpoint_add(s->w->c, &g, &e), 0);
-}
-
-/* An alert of the same rule from endpoint `fill`. */
-static void alert_from(struct soc *s, uint8_t fill, uint8_t id)
-{
-    struct feed *own = s->f;
-    s->f = feed_new(s->w->log, "default", fill);
-    alert(s, id);
-    consume(s);
-    feed_free(s->f);
-    s->f = own;
-}
-
-static void test_the_same_alert_on_three_endpoints_is_told_once(void **state)
-{
-    struct soc *s = *state;
-    for (uint8_t i = 2; i < 6; i++)
-        add_endpoint(s, i);
-    alert_from(s, 2, 0x11);
-    alert_from(s, 2, 0x12); /* the same endpoint again */
-    alert_from(s, 3, 0x13);
-    assert_int_equal(spreading(s), 0);
-    core_close(s); /* windows outlive a restart: they are written with the cursor */
-    core_open(s);
-    alert_from(s, 4, 0x14);
-    assert_int_equal(spreading(s), 1);
-    alert_from(s, 5, 0x15); /* the same attack goes on: no second notice within its time */
-    assert_int_equal(spreading(s), 1);
-    s->k.alerts_next = 0; /* everything is read again, as after a kill before the commit */
-    assert_int_equal(hm_cursor_put(s->k.c, "alerts", 0), 0);
-    core_close(s);
-    core_open(s);
-    consume(s);
-    assert_int_equal(spreading(s), 1);
-}
-
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, soc_setup, soc_teardown)
 
 int main(void)
 {
@@ -657,7 +467,6 @@ int main(void)
         T(test_an_order_ends_by_its_own_endpoint_alone),
         T(test_a_record_that_crashes_twice_is_set_aside),
         T(test_the_store_works_on_its_own_thread),
-        T(test_the_same_alert_on_three_endpoints_is_told_once),
     };
     return cmocka_run_group_tests_name("soc", tests, NULL, NULL);
 }

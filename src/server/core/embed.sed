@@ -1,4 +1,4 @@
-# schema.sql as C string literals (meson turns backslashes of a command line into slashes)
+# a step of schema/ as C string literals (meson turns backslashes of a command line into slashes)
 s/\\/\\\\/g
 s/"/\\"/g
 s/^/"/

@@ -183,6 +183,31 @@ static void killed_engine_goes_on_where_it_stopped(void **state)
     engine_free(g);
 }
 
+/* rules.policy beside the rules is read by the engine itself, in its sandbox. */
+static void a_rule_that_the_policy_names_is_off(void **state)
+{
+    (void)state;
+    static const char policy[] = "off=11111111-2222-4333-8444-555555555555\n";
+    struct engine *g = engine_new(NO_FDS, "/tmp", rule);
+    struct hm_msg_durable d;
+    engine_hear(g, g->uplink, HM_MSG_DURABLE, &hm_desc_durable, &d);
+    assert_int_equal(engine_finish(g), 0);
+    assert_int_equal(engine_journal(g, "alert", HM_ACTION_AGENT_RULE_COST).count, 0);
+    char path[128];
+    snprintf(path, sizeof path, "%s/rules/rules.policy", g->dir);
+    hm_autoclose int fd = open(path, O_WRONLY | O_CREAT, 0644);
+    assert_int_equal(write(fd, policy, sizeof policy - 1), (ssize_t)sizeof policy - 1);
+    engine_start(g, NO_FDS, "/tmp");
+    struct hm_msg_beat beat = {.id = 1};
+    send_exec(g, 4100, 30, "/tmp/x", 0);
+    assert_int_equal(hm_ipc_send(g->fd, &hm_desc_beat, &beat, NULL, 0), 0);
+    engine_hear(g, g->fd, HM_MSG_BEAT, &hm_desc_beat, &beat);
+    assert_int_equal(engine_finish(g), 0);
+    assert_int_equal(engine_journal(g, "alert", HM_ACTION_AGENT_RULE_COST).count, 1);
+    assert_int_equal(engine_journal(g, "alert", HM_ACTION_FINDING_ALERT).count, 0);
+    engine_free(g);
+}
+
 /* A real fanotify group on a tmpfs in a mount namespace of our own. */
 static void real_fanotify_events_get_their_paths(void **state)
 {
@@ -231,6 +256,7 @@ int main(void)
         cmocka_unit_test(answers_beats_names_processes_and_stops_when_told),
         cmocka_unit_test(alert_is_durable_and_told_to_uplink_at_once),
         cmocka_unit_test(new_users_have_names),
+        cmocka_unit_test(a_rule_that_the_policy_names_is_off),
         cmocka_unit_test(uplink_may_break_and_come_back),
         cmocka_unit_test(killed_engine_goes_on_where_it_stopped),
         cmocka_unit_test(real_fanotify_events_get_their_paths),
