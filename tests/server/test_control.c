@@ -1,6 +1,6 @@
 /* The control database: token rules, sessions, alert states, orders, audit chain, tenant
  * separation. Each test has a database of its own in a temporary folder. */
-#include "server/core/control_core.h"
+#include "control_room.h"
 #include "base/cleanup.h"
 #include <errno.h>
 #include <setjmp.h>
@@ -8,39 +8,6 @@
 #include <stdio.h>
 #include <sqlite3.h>
 #include <cmocka.h>
-
-struct fixture {
-    char dir[64], path[96];
-    struct hm_control *c;
-    struct hm_control_first first;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    snprintf(f->dir, sizeof f->dir, "/tmp/hinomi-control-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    snprintf(f->path, sizeof f->path, "%s/control.db", f->dir);
-    assert_int_equal(hm_control_init(f->path, &f->first, NULL), 0);
-    assert_int_equal(hm_control_open(f->path, &f->c, NULL), 0);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-    char path[128];
-    hm_control_close(f->c);
-    for (size_t i = 0; i < HM_ARRAY_LEN(suffixes); i++) {
-        snprintf(path, sizeof path, "%s%s", f->path, suffixes[i]);
-        unlink(path);
-    }
-    rmdir(f->dir);
-    free(f);
-    return 0;
-}
 
 /* Somebody with a shell and sqlite3: what the library itself never does. */
 static void tamper(struct fixture *f, const char *sql)
@@ -347,7 +314,7 @@ static void test_audit_chain_shows_every_tampering(void **state)
     for (size_t i = 0; i < HM_ARRAY_LEN(rows); i++) {
         void *s = NULL;
         uint64_t seq = 0;
-        setup(&s);
+        control_setup(&s);
         struct fixture *f = s;
         for (int n = 0; n < 4; n++) /* row 1 is server.init */
             assert_int_equal(hm_audit_add(f->c, "default", "a", "test", "t", "t"), 0);
@@ -355,7 +322,7 @@ static void test_audit_chain_shows_every_tampering(void **state)
         tamper(f, rows[i].sql);
         assert_int_equal(hm_audit_verify(f->c, &seq), -EBADMSG);
         assert_int_equal(seq, rows[i].first_bad);
-        teardown(&s);
+        control_teardown(&s);
     }
 }
 
@@ -372,7 +339,7 @@ static void test_a_rolled_back_part_cancels_the_whole(void **state)
     assert_int_equal(next, 0);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define T(name) cmocka_unit_test_setup_teardown(name, control_setup, control_teardown)
 
 int main(void)
 {

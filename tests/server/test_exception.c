@@ -1,5 +1,5 @@
 /* Exceptions: they cover what they say, where they say, until they expire, and nothing else. */
-#include "server/core/control_core.h"
+#include "control_room.h"
 #include "server/core/exception.h"
 #include "base/cleanup.h"
 #include <errno.h>
@@ -15,39 +15,6 @@
     "[{\"class\":\"process\",\"action\":\"exec\",\"process.image\":\"/usr/bin/tar\","              \
     "\"process.command_line\":\"tar czf /backup/x.tgz /etc\",\"user.id\":0},"                      \
     "{\"class\":\"process\",\"process.image\":\"/usr/sbin/cron\"}]"
-
-struct fixture {
-    char dir[64], path[96];
-    struct hm_control *c;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    struct hm_control_first first;
-    snprintf(f->dir, sizeof f->dir, "/tmp/hinomi-except-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    snprintf(f->path, sizeof f->path, "%s/control.db", f->dir);
-    assert_int_equal(hm_control_init(f->path, &first, NULL), 0);
-    assert_int_equal(hm_control_open(f->path, &f->c, NULL), 0);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-    char path[128];
-    hm_control_close(f->c);
-    for (size_t i = 0; i < HM_ARRAY_LEN(suffixes); i++) {
-        snprintf(path, sizeof path, "%s%s", f->path, suffixes[i]);
-        unlink(path);
-    }
-    rmdir(f->dir);
-    free(f);
-    return 0;
-}
 
 static const uint8_t one[16] = {1}, two[16] = {2};
 
@@ -263,7 +230,7 @@ static void test_one_that_no_longer_compiles_does_not_stop_the_others(void **sta
 
 int main(void)
 {
-#define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+#define T(t) cmocka_unit_test_setup_teardown(t, control_setup, control_teardown)
     const struct CMUnitTest tests[] = {
         T(test_scope_and_conditions_decide),
         T(test_evidence_that_is_no_json_is_not_excepted),

@@ -1,6 +1,6 @@
 /* Stories: alerts of one attack become one item with a risk, and nothing else does. Also the way of
  * an older database to this version. */
-#include "server/core/control_core.h"
+#include "control_room.h"
 #include "base/buf.h"
 #include "base/cleanup.h"
 #include <errno.h>
@@ -14,39 +14,6 @@
 
 #define SECOND UINT64_C(1000000000)
 #define NOW    (UINT64_C(1790000000) * SECOND)
-
-struct fixture {
-    char dir[64], path[96];
-    struct hm_control *c;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof *f);
-    struct hm_control_first first;
-    snprintf(f->dir, sizeof f->dir, "/tmp/hinomi-story-XXXXXX");
-    assert_non_null(mkdtemp(f->dir));
-    snprintf(f->path, sizeof f->path, "%s/control.db", f->dir);
-    assert_int_equal(hm_control_init(f->path, &first, NULL), 0);
-    assert_int_equal(hm_control_open(f->path, &f->c, NULL), 0);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-    char path[128];
-    hm_control_close(f->c);
-    for (size_t i = 0; i < HM_ARRAY_LEN(suffixes); i++) {
-        snprintf(path, sizeof path, "%s%s", f->path, suffixes[i]);
-        unlink(path);
-    }
-    rmdir(f->dir);
-    free(f);
-    return 0;
-}
 
 struct sample {
     uint8_t n; /* makes the id */
@@ -273,13 +240,7 @@ static void first_version(const char *path)
 static void test_an_older_database_is_brought_up_to_date(void **state)
 {
     struct fixture *f = *state;
-    static const char *const suffixes[] = {"", "-wal", "-shm"};
-    char path[128];
-    hm_control_close(f->c);
-    for (size_t i = 0; i < HM_ARRAY_LEN(suffixes); i++) {
-        snprintf(path, sizeof path, "%s%s", f->path, suffixes[i]);
-        unlink(path);
-    }
+    control_remove(f);
     first_version(f->path);
     assert_int_equal(hm_control_open(f->path, &f->c, NULL), 0);
     /* 1, 2, 3 have no tree; 4 and 5 share one */
@@ -302,7 +263,7 @@ static void test_a_database_of_a_newer_program_is_refused(void **state)
 
 int main(void)
 {
-#define T(t) cmocka_unit_test_setup_teardown(t, setup, teardown)
+#define T(t) cmocka_unit_test_setup_teardown(t, control_setup, control_teardown)
     const struct CMUnitTest tests[] = {
         T(test_ten_rules_on_one_attack_are_one_item),
         T(test_other_trees_endpoints_and_notices_stay_apart),
